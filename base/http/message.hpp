@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// Plain HTTP messages: what handlers, the client and the server exchange. No Beast in sight.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/result.hpp"
+
+namespace mooring::http {
+
+/// Field names compare without case (RFC 9110 section 5.1); order is kept.
+class Headers {
+ public:
+  std::string_view get(std::string_view name) const;  ///< Empty where absent; the first where repeated.
+  bool has(std::string_view name) const;
+  void set(std::string_view name, std::string value);  ///< Replaces all of that name.
+  void add(std::string name, std::string value);
+  const std::vector<std::pair<std::string, std::string>>& all() const { return fields_; }
+
+ private:
+  std::vector<std::pair<std::string, std::string>> fields_;
+};
+
+struct Request {
+  std::string method = "GET";  ///< Upper case, as sent.
+  std::string target = "/";    ///< As sent: path and query.
+  Headers headers;
+  std::string body;
+
+  // Filled in by the server:
+  std::string id;              ///< X-Request-Id of the client where it is sane, otherwise made here.
+  std::string remote_address;  ///< Without port.
+  std::vector<std::pair<std::string, std::string>> params;  ///< From the route pattern, percent-decoded.
+
+  std::string_view path() const;   ///< Target up to '?', not decoded.
+  std::string_view query() const;  ///< Target after '?', not decoded.
+  /// First value of a query parameter, decoded; nullopt where absent.
+  std::optional<std::string> query_param(std::string_view name) const;
+  std::string_view param(std::string_view name) const;  ///< Route parameter; empty where unknown.
+};
+
+struct Response {
+  int status = 200;
+  Headers headers;
+  std::string body;
+
+  static Response text(int status, std::string body, std::string_view content_type = "text/plain; charset=utf-8");
+};
+
+/// The one mapper from failure to status.
+int status_of(Failure failure);
+/// An RFC 9457 problem document: {"type","title","status","code","detail","request_id"}.
+Response problem(const Error& error, std::string_view request_id = {});
+std::string_view reason_of(int status);
+
+}  // namespace mooring::http

@@ -1,0 +1,2 @@
+// SPDX-License-Identifier: Apache-2.0
+// Keeps the library non-empty until its first source arrives.
