@@ -4,7 +4,7 @@
 ours() { git ls-files --cached --others --exclude-standard -- "$@" | while read -r file; do [[ -f $file ]] && echo "$file"; done; }
 cpp_sources() { ours '*.cpp' '*.hpp'; }
 # What carries a licence line. The rooms' own CMakeLists.txt are a line or two and go without.
-licensed_sources() { ours '*.cpp' '*.hpp' '*.sql' '*.sh' '*.cmake' dev .ci/run 'tools/*/*' tests/bench/run; }
+licensed_sources() { ours '*.cpp' '*.hpp' '*.sql' '*.sh' '*.cmake' dev .ci/run 'tools/*/*' tests/bench/run ':!*.md'; }
 
 # Sources that differ from the commit before the last one, or are new: what a lint of a change looks at.
 changed_cpp() {
