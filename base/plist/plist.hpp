@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reading and writing property lists. Foreign bytes pass a guard before libplist sees them (it overruns its
-// stack on deep nesting, expands shared binary objects without limit and reads out of bounds on bad dates).
+// Reading and writing property lists, by own code that bounds depth, size and expansion while it walks the
+// bytes (docs/decisions/0003-plist-reader.md says why not libplist).
 #pragma once
 
 #include <cstddef>
@@ -13,11 +13,12 @@
 namespace mooring::plist {
 
 struct Limits {
-  std::size_t bytes = std::size_t{8} << 20U;  ///< Length of the document.
-  std::size_t depth = 64;                     ///< Nested arrays and dictionaries.
-  std::size_t entities = 100000;              ///< `&...;` in XML (decoding them in libplist is quadratic).
-  std::size_t objects = 1000000;              ///< Values after expansion of shared binary objects.
-  bool binary = true;                         ///< false refuses `bplist00` altogether.
+  std::size_t bytes =
+      std::size_t{8} << 20U;  ///< Length of the document, and of the strings that a binary one expands to.
+  std::size_t depth = 64;     ///< Nested arrays and dictionaries.
+  std::size_t entities = 100000;  ///< `&...;` in XML.
+  std::size_t objects = 1000000;  ///< Values after expansion of shared binary objects.
+  bool binary = true;             ///< false refuses `bplist00` altogether.
 };
 
 /// XML (with or without byte order mark) or binary. Every string in the result is UTF-8 without NUL.
@@ -29,7 +30,8 @@ Result<Dict> parse_dict(std::string_view bytes, const Limits& limits = {});
 
 /// A whole XML document with Apple's DOCTYPE.
 std::string to_xml(const Value& value);
-/// Only the element, e.g. "<dict>...</dict>", to be put inside another document.
+/// Only the element without white space between tags, e.g. "<dict>...</dict>", to be put inside another
+/// document.
 std::string to_xml_fragment(const Value& value);
 std::string to_binary(const Value& value);
 

@@ -21,7 +21,8 @@ struct Data {
   bool operator==(const Data&) const = default;
 };
 
-/// A <date>: whole seconds since 1970 in UTC.
+/// A <date>: whole seconds since 1970 in UTC. Property lists carry the years 0 to 9999; a writer clamps
+/// others.
 struct Date {
   std::int64_t unix_seconds = 0;
   bool operator==(const Date&) const = default;
@@ -35,16 +36,19 @@ class Dict {
   using Entry = std::pair<std::string, Value>;
   Dict() = default;
   Dict(std::initializer_list<Entry> entries);
+  /// Keeps the order; of equal keys the last value wins, in the place of the first. Cost n log n.
+  static Dict from_entries(std::vector<Entry> entries);
 
   const Value* find(std::string_view key) const;
   Value* find(std::string_view key);
   /// Replaces in place, or appends.
   void set(std::string key, Value value);
   bool erase(std::string_view key);
-  std::size_t size() const { return entries_.size(); }
-  bool empty() const { return entries_.empty(); }
-  auto begin() const { return entries_.begin(); }
-  auto end() const { return entries_.end(); }
+  std::size_t size() const;
+  bool empty() const;
+  const Entry* begin() const;
+  const Entry* end() const;
+  /// Order counts; canonical() in plist.hpp compares meaning.
   bool operator==(const Dict&) const;
 
   // Typed look-ups: nullptr / nullopt where the key is absent or of another type.
@@ -56,7 +60,6 @@ class Dict {
   std::optional<std::int64_t> integer(std::string_view key) const;
 
  private:
-  friend class Value;
   std::vector<Entry> entries_;
 };
 
@@ -81,14 +84,24 @@ class Value {
   Value(Dict dict) : v_(std::move(dict)) {}                // NOLINT(google-explicit-constructor)
 
   template <class T>
-  const T* as() const { return std::get_if<T>(&v_); }
+  const T* as() const {
+    return std::get_if<T>(&v_);
+  }
   template <class T>
-  T* as() { return std::get_if<T>(&v_); }
+  T* as() {
+    return std::get_if<T>(&v_);
+  }
   const Variant& variant() const { return v_; }
   bool operator==(const Value&) const = default;
 
  private:
   Variant v_;
 };
+
+// Here and not in the class, because an entry is complete only once Value is.
+inline std::size_t Dict::size() const { return entries_.size(); }
+inline bool Dict::empty() const { return entries_.empty(); }
+inline const Dict::Entry* Dict::begin() const { return entries_.data(); }
+inline const Dict::Entry* Dict::end() const { return entries_.data() + entries_.size(); }
 
 }  // namespace mooring::plist
