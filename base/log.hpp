@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <variant>
 
 namespace mooring {
@@ -47,12 +48,16 @@ class Logger {
   Logger& operator=(const Logger&) = delete;
 
   bool enabled(LogLevel level) const;
-  void debug(std::string_view message, LogFields fields = {}) const { write(LogLevel::debug, message, fields); }
+  void debug(std::string_view message, LogFields fields = {}) const {
+    write(LogLevel::debug, message, fields);
+  }
   void info(std::string_view message, LogFields fields = {}) const { write(LogLevel::info, message, fields); }
   void warning(std::string_view message, LogFields fields = {}) const {
     write(LogLevel::warning, message, fields);
   }
-  void error(std::string_view message, LogFields fields = {}) const { write(LogLevel::error, message, fields); }
+  void error(std::string_view message, LogFields fields = {}) const {
+    write(LogLevel::error, message, fields);
+  }
 
  private:
   void write(LogLevel level, std::string_view message, LogFields fields) const;

@@ -19,6 +19,8 @@ using Labels = std::map<std::string, std::string>;
 
 /// Asking twice for the same name and labels returns the same series. References stay valid for the life of
 /// the registry unless removed: keep them instead of looking up on hot paths. Safe from any thread.
+/// A name that Prometheus does not allow, or one used for two kinds, is a programming error:
+/// std::logic_error.
 class Metrics {
  public:
   Metrics();

@@ -37,9 +37,10 @@ struct Request {
   std::string remote_address;  ///< Without port.
   std::vector<std::pair<std::string, std::string>> params;  ///< From the route pattern, percent-decoded.
 
-  std::string_view path() const;   ///< Target up to '?', not decoded.
+  /// Target up to '?', not decoded; scheme and host of an absolute target are left out.
+  std::string_view path() const;
   std::string_view query() const;  ///< Target after '?', not decoded.
-  /// First value of a query parameter, decoded; nullopt where absent.
+  /// First value of a query parameter, decoded; nullopt where absent. A broken escape is left as sent.
   std::optional<std::string> query_param(std::string_view name) const;
   std::string_view param(std::string_view name) const;  ///< Route parameter; empty where unknown.
 };
@@ -49,13 +50,17 @@ struct Response {
   Headers headers;
   std::string body;
 
-  static Response text(int status, std::string body, std::string_view content_type = "text/plain; charset=utf-8");
+  static Response text(int status, std::string body,
+                       std::string_view content_type = "text/plain; charset=utf-8");
 };
 
 /// The one mapper from failure to status.
 int status_of(Failure failure);
 /// An RFC 9457 problem document: {"type","title","status","code","detail","request_id"}.
+/// 503 carries Retry-After.
 Response problem(const Error& error, std::string_view request_id = {});
+/// The same where a status says more than the failure does (405, 412, 428, 429 ...).
+Response problem(int status, const Error& error, std::string_view request_id = {});
 std::string_view reason_of(int status);
 
 }  // namespace mooring::http

@@ -27,9 +27,9 @@ struct ServerOptions {
   std::size_t header_limit = std::size_t{64} * 1024;  ///< Bytes of request line and fields: beyond, 431.
   std::size_t body_limit = std::size_t{8} << 20U;     ///< Bytes; beyond, 413. A route may set its own.
   std::size_t max_connections = 20000;                ///< Beyond, new connections are closed at once.
-  std::chrono::milliseconds header_timeout{10000};    ///< From the first byte to the last header byte.
-  std::chrono::milliseconds body_timeout{60000};
-  std::chrono::milliseconds write_timeout{60000};
+  std::chrono::milliseconds header_timeout{10000};    ///< From connect or first byte to the last header byte.
+  std::chrono::milliseconds body_timeout{60000};      ///< For the body, anew after each 256 KiB.
+  std::chrono::milliseconds write_timeout{60000};     ///< For the answer, anew after each 256 KiB.
   std::chrono::milliseconds idle_timeout{120000};     ///< Keep-alive connections without a request.
 };
 
@@ -43,7 +43,12 @@ struct Route {
 };
 
 /// An exception that leaves a handler becomes a 500 problem and an error line; the connection goes on.
-/// Unknown path: 404 problem; known path with another method: 405 problem with Allow.
+/// Unknown path: 404 problem; known path with another method: 405 problem with Allow. An answer to a request
+/// whose body was not read closes the connection.
+///
+/// Everything runs on the one thread of `executor`, handlers too: a handler that blocks stops all others.
+/// Create, drain and destroy it there or while no thread runs the executor. `log` and `metrics` must outlive
+/// it.
 class Server {
  public:
   Server(boost::asio::any_io_executor executor, ServerOptions options, std::vector<Route> routes, Logger& log,
