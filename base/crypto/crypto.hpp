@@ -33,8 +33,9 @@ std::string random_bytes(std::size_t count);
 /// Equal in constant time for equal lengths.
 bool equal_constant_time(std::string_view a, std::string_view b);
 
-/// The content of a CMS SignedData with attached content (a signed .mobileconfig, DER or PEM). The signature is
-/// not judged here: who uploads a profile is known by the API token. Errors: cms.malformed, cms.no_content.
+/// The content of a CMS SignedData with attached content (a signed .mobileconfig, DER or PEM). The signature
+/// is not judged here: who uploads a profile is known by the API token. Errors: cms.malformed,
+/// cms.no_content.
 Result<std::string> cms_content(std::string_view der_or_pem);
 /// True where the bytes look like CMS (DER SEQUENCE or a PEM header) rather than a property list.
 bool looks_like_cms(std::string_view bytes);
