@@ -34,7 +34,8 @@ using Rows = std::map<RowKey, std::string>;
 std::string scalar(const YAML::Node& node, const std::string& where) {
   if (!node.IsScalar()) unexpected(where, "a single value was expected");
   const auto text = node.Scalar();
-  if (text.find_first_of("\t\n|") != std::string::npos) unexpected(where, "a value holds a separator: " + text);
+  if (text.find_first_of("\t\n|") != std::string::npos)
+    unexpected(where, "a value holds a separator: " + text);
   return text;
 }
 
@@ -102,17 +103,27 @@ std::string child_path(const std::string& parent, const std::string& parent_type
                        const std::string& name) {
   if (parent_type == "array") return parent + (siblings == 1 ? "[]" : "[" + name + "]");
   const auto own = is_wildcard(name) ? "*" : name;
-  if (own.find_first_of(".[]*") != std::string::npos && own != "*") unexpected(parent, "odd key name " + name);
+  if (own.find_first_of(".[]*") != std::string::npos && own != "*")
+    unexpected(parent, "odd key name " + name);
   return parent.empty() ? own : parent + "." + own;
+}
+
+/// An error is known by the one value that its key `code` may have.
+std::string error_code(const YAML::Node& keys, const std::string& where) {
+  for (const auto& key : keys) {
+    if (key["key"].Scalar() == "code" && key["rangelist"].size() == 1)
+      return scalar(key["rangelist"][0], where);
+  }
+  unexpected(where, "an error without its code");
 }
 
 class Table {
  public:
   void add_file(const std::string& kind, const fs::path& file) {
     const auto document = YAML::LoadFile(file.string());
-    auto name = file.stem().string();
     const auto payload = document["payload"];
-    if (kind != "error") name = scalar(payload["requesttype"], file.string());
+    const auto name = kind == "error" ? error_code(document["payloadkeys"], file.string())
+                                      : scalar(payload["requesttype"], file.string());
     insert({kind, name, "-", "-"}, "-\t-\t-\t-\t-\t" + or_dash(platforms_of(payload["supportedOS"], name)));
     add_keys({kind, name, "request", ""}, "dictionary", document["payloadkeys"]);
     add_keys({kind, name, "response", ""}, "dictionary", document["responsekeys"]);
@@ -144,8 +155,9 @@ class Table {
   }
 
   static std::string facts_of(const YAML::Node& key, const std::string& type, const std::string& where) {
-    static const std::set<std::string> kKnown{"key",   "type",    "presence",    "rangelist", "range",      "default",
-                                              "title", "content", "supportedOS", "subkeys",   "subkeytype"};
+    static const std::set<std::string> kKnown{"key",         "type",    "presence",  "rangelist",
+                                              "range",       "default", "title",     "content",
+                                              "supportedOS", "subkeys", "subkeytype"};
     for (const auto& fact : key) {
       if (!kKnown.contains(fact.first.Scalar())) unexpected(where, "unknown fact " + fact.first.Scalar());
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Turns Apple's device-management schema (YAML) into the table of facts that schema/ embeds: key names, types,
-// presence, allowed values and where they are available; no prose.
+// Turns Apple's device-management schema (YAML) into the table of facts that schema/ embeds: key names,
+// types, presence, allowed values and where they are available; no prose.
 #pragma once
 
 #include <filesystem>
