@@ -32,6 +32,7 @@ Task<T> suspend(Start start) {
       boost::asio::post(executor, [handler = std::move(handler), value = std::move(value)]() mutable {
         std::move(handler)(std::move(value));
       });
+      work.reset();  // A used Completion that someone keeps must not keep the event loop running.
     }));
   };
   return boost::asio::async_initiate<const boost::asio::use_awaitable_t<>, void(T)>(std::move(initiate),
