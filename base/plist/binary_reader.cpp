@@ -3,6 +3,7 @@
 // against the limits, and so do the bytes of each use of a shared string. A cycle ends at the depth limit.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstdint>
@@ -16,11 +17,19 @@ namespace {
 
 constexpr std::size_t kHeader = 8;
 constexpr std::size_t kTrailer = 32;
+// Values for each byte of the document. Without sharing there is at most one; this leaves room for writers
+// that share containers, and keeps memory linear in the document.
+constexpr std::size_t kLargestExpansion = 16;
+
+Limits bounded_by_size(Limits limits, std::size_t bytes) {
+  limits.objects = std::min(limits.objects, bytes * kLargestExpansion);
+  return limits;
+}
 
 class BinaryReader {
  public:
   BinaryReader(std::string_view bytes, const Limits& limits)
-      : bytes_(bytes), limits_(limits), builder_(limits) {}
+      : bytes_(bytes), limits_(bounded_by_size(limits, bytes.size())), builder_(limits_) {}
   Result<Value> read();
 
  private:
@@ -62,7 +71,7 @@ class BinaryReader {
   bool date(const Object& object);
 
   std::string_view bytes_;
-  const Limits& limits_;
+  Limits limits_;
   Builder builder_;
   std::size_t offset_width_ = 0;
   std::size_t ref_width_ = 0;

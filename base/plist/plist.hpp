@@ -13,12 +13,14 @@
 namespace mooring::plist {
 
 struct Limits {
-  std::size_t bytes =
-      std::size_t{8} << 20U;  ///< Length of the document, and of the strings that a binary one expands to.
-  std::size_t depth = 64;     ///< Nested arrays and dictionaries.
+  /// Length of the document, and of the strings that a binary one expands to.
+  std::size_t bytes = std::size_t{8} << 20U;
+  std::size_t depth = 64;         ///< Nested arrays and dictionaries.
   std::size_t entities = 100000;  ///< `&...;` in XML.
-  std::size_t objects = 1000000;  ///< Values after expansion of shared binary objects.
-  bool binary = true;             ///< false refuses `bplist00` altogether.
+  /// Values after expansion of shared binary objects; those are also held to 16 for each byte of the
+  /// document.
+  std::size_t objects = 1000000;
+  bool binary = true;  ///< false refuses `bplist00` altogether.
 };
 
 /// XML (with or without byte order mark) or binary. Every string in the result is UTF-8 without NUL.

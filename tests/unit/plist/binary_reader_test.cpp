@@ -157,6 +157,16 @@ INSTANTIATE_TEST_SUITE_P(
         BinaryRefusal{"Deep200k", nested_arrays(200000), "plist.too_deep"}),
     [](const auto& info) { return info.param.name; });
 
+// A few hundred bytes must not cost a hundred megabytes, while honest sharing stays readable.
+TEST(BinaryReader, HoldsSharedContainersToTheSizeOfTheDocument) {
+  const auto bomb = parse(shared_arrays(28));
+  ASSERT_FALSE(bomb);
+  EXPECT_NE(bomb.error().message.find("more than 3856 values"), std::string::npos) << bomb.error().message;
+  const auto honest = parse(binary({"\xAF\x10\x20" + std::string(32, '\1'), "\xA3\2\2\2", "\x51x"}));
+  ASSERT_TRUE(honest) << honest.error().message;
+  EXPECT_EQ(*honest, Value(Array(32, Array{"x", "x", "x"})));
+}
+
 TEST(BinaryReader, IsRefusedWhereTheListenerWantsXmlOnly) {
   const auto value = parse(binary({"\x09"}), {.binary = false});
   ASSERT_FALSE(value);

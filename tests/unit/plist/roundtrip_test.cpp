@@ -12,7 +12,7 @@
 namespace mooring::plist::test {
 namespace {
 
-constexpr int kRounds = 400;
+constexpr int kRounds = 100;
 
 using Node = std::unique_ptr<void, void (*)(plist_t)>;
 
