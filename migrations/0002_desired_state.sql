@@ -54,7 +54,6 @@ insert into declaration_state (generation, changed_at) values (1, now());
 create table sweeps (
   shard smallint primary key,
   generation bigint not null,
-  full_sweep boolean not null default false,
   next_device bigint not null default 0,
   finished_at timestamptz
 );
@@ -70,17 +69,18 @@ create table reconcile (
   generation integer not null default 0,
   converged_generation integer not null default 0,
   commands_made integer not null default 0,
-  failures smallint not null default 0,
+  reset_mark bigint not null default 0,    -- the mark that asked to forget what is believed of the device
+  repush_mark bigint not null default 0,   -- ... to send everything again
+  refresh_mark bigint not null default 0,  -- ... to ask for all lists now
+  inventory_failures smallint not null default 0,
   pushes smallint not null default 0,
-  reset boolean not null default false,
-  repush boolean not null default false,
-  refresh boolean not null default false,
   changed_at timestamptz,
   converged_at timestamptz,
   list_event bigint,
   list_at timestamptz,
   information_at timestamptz,
   next_push_at timestamptz,
+  inventory_retry_at timestamptz,
   desired_hash bytea
 ) with (fillfactor = 60, autovacuum_vacuum_scale_factor = 0.05);
 create index reconcile_due on reconcile (due_at);
@@ -99,7 +99,7 @@ create table device_items (
   version_id integer,
   installed_version integer,
   state smallint not null,
-  intent smallint not null,
+  intent smallint not null,  -- as in assignments; -1: the assignment ended
   attempts smallint not null default 0,
   repairs smallint not null default 0,
   repush integer not null default 0,

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+// The command queue: rows that point to payloads. Functions run on a database thread inside the caller's
+// transaction and throw pg::SqlError.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/postgres/connection.hpp"
+#include "core/command.hpp"
+
+namespace mooring::core {
+
+struct Payload {
+  std::string_view body;
+  std::string_view request_type;
+  bool relayed = false;  ///< true: a whole document with its CommandUUID, sent byte for byte.
+};
+
+/// Stores what is not there yet; equal bytes are one row for ever. Returns its id.
+std::int32_t store_payload(pg::Connection& connection, const Payload& payload, Time now);
+
+struct NewCommand {
+  std::int64_t enrollment = 0;
+  std::string uuid;  ///< Encoded.
+  std::int32_t payload = 0;
+  std::optional<std::int32_t> item;
+  std::optional<std::int32_t> version;
+  std::int16_t priority = 0;
+  std::optional<Time> expires_at;
+};
+
+/// One statement for any number. A command whose UUID is queued already for its enrollment is left as it is.
+/// Returns how many are new.
+std::int64_t enqueue(pg::Connection& connection, std::span<const NewCommand> commands, Time now);
+
+struct OpenCommandRef {
+  std::int64_t enrollment = 0;
+  std::string uuid;
+};
+/// Moves open commands to the results as cancelled; answered or unknown ones are left alone. Returns how many.
+std::int64_t cancel(pg::Connection& connection, std::span<const OpenCommandRef> commands, Time now);
+/// Cancels what a person queued for one enrollment (the reconciler's commands would come back at once).
+std::int64_t clear(pg::Connection& connection, std::int64_t enrollment, Time now);
+
+struct CommandRow {
+  std::int64_t enrollment = 0;
+  std::string enrollment_id;
+  std::string uuid;  ///< As text.
+  std::string request_type;
+  CommandStatus status = CommandStatus::queued;
+  std::int16_t priority = 0;
+  std::optional<std::int32_t> item;
+  Time created_at;
+  std::optional<Time> expires_at;
+  std::optional<Time> answered_at;  ///< Last NotNow for open commands.
+  std::optional<std::string> error_chain;  ///< JSON.
+  std::optional<std::string> result;       ///< The report's bytes, where kept.
+};
+
+/// Open commands in the order in which they will be handed out, then answered ones, newest first.
+std::vector<CommandRow> commands_of_device(pg::Connection& connection, std::int64_t device, int limit);
+/// One command on one enrollment; the report's bytes included.
+std::optional<CommandRow> find_command(pg::Connection& connection, std::int64_t enrollment, std::string_view uuid);
+
+/// What a person asked for, with the state at each target.
+struct CommandRequest {
+  std::string uuid;
+  std::string request_type;
+  Time created_at;
+  std::vector<CommandRow> targets;
+};
+/// False where the UUID was used before.
+bool store_request(pg::Connection& connection, std::string_view encoded_uuid, std::int32_t payload,
+                   std::string_view request_type, std::span<const std::int64_t> enrollments, Time now);
+std::optional<CommandRequest> find_request(pg::Connection& connection, std::string_view encoded_uuid);
+
+}  // namespace mooring::core

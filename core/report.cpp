@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/report.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include "core/counters.hpp"
+#include "core/event.hpp"
+
+namespace mooring::core {
+namespace {
+
+// Chooses the next command of enrollment `k`: `skip` leaves out what said NotNow in this session. Commands for
+// declared items are handed out only when the device's last pass has seen the present declarations: an older
+// version never goes out after a newer one was declared.
+#define MOORING_NEXT_COMMAND(skip, now)                                                                       \
+  "left join lateral ("                                                                                       \
+  "  select c.uuid, c.payload_id from commands c"                                                             \
+  "  where c.enrollment_id = k.enrollment and " skip                                                          \
+  "    and (c.expires_at is null or c.expires_at > " now ")"                                                  \
+  "    and (coalesce(c.item_id, 0) = 0"                                                                       \
+  "         or (select r.seen_generation from reconcile r where r.device_id = k.device_id)"                   \
+  "            >= (select s.generation from declaration_state s where s.one))"                                \
+  "  order by c.priority desc, c.id limit 1"                                                                  \
+  ") n on true "
+
+constexpr pg::Statement kPoll{"report_poll", R"(
+select k.ord, k.enrollment, n.uuid, n.payload_id
+from (select i.ord, e.id as enrollment, e.device_id
+      from unnest($1::int4[], $2::text[]) as i(ord, enrollment_id)
+      join enrollments e on e.enrollment_id = i.enrollment_id) k
+)" MOORING_NEXT_COMMAND("true", "$3::timestamptz")};
+
+constexpr pg::Statement kStore{"report_store", R"(
+with known as materialized (
+  select i.ord, i.uuid, i.status, i.error_chain, i.body, e.id as enrollment, e.device_id,
+         c.id as command, c.payload_id, c.item_id, c.version_id, c.created_at, c.status as was, p.request_type
+  from unnest($1::int4[], $2::text[], $3::bytea[], $4::int2[], $5::jsonb[], $6::bytea[])
+    as i(ord, enrollment_id, uuid, status, error_chain, body)
+  join enrollments e on e.enrollment_id = i.enrollment_id
+  left join commands c on c.enrollment_id = e.id and c.uuid = i.uuid
+  left join payloads p on p.id = c.payload_id
+), closed as (
+  delete from commands c using known k where c.id = k.command and k.status >= 2
+  returning k.ord, k.was
+), deferred as (
+  update commands c set status = 1, not_now_at = $7 from known k where c.id = k.command and k.status = 1
+  returning k.ord, k.was
+), stored as (
+  insert into command_results
+    (enrollment_id, uuid, payload_id, request_type, status, item_id, created_at, answered_at, error_chain, body)
+  select k.enrollment, k.uuid, k.payload_id, k.request_type, k.status, k.item_id, k.created_at, $7, k.error_chain,
+         case when k.item_id is null then k.body end
+  from known k where k.ord in (select ord from closed)
+  on conflict (enrollment_id, uuid) do update
+    set status = excluded.status, answered_at = excluded.answered_at, error_chain = excluded.error_chain
+), corrected as (
+  update command_results r set status = k.status, answered_at = $7, error_chain = k.error_chain
+  from known k
+  where k.command is null and k.status >= 2 and r.enrollment_id = k.enrollment and r.uuid = k.uuid
+    and r.status <> k.status
+  returning k.ord
+), unmatched as (
+  select k.ord from known k
+  where k.status < 0 or (k.command is null and not exists
+    (select from command_results r where r.enrollment_id = k.enrollment and r.uuid = k.uuid))
+), recorded as (
+  insert into events (created_at, enrollment_id, kind, status, command_uuid, request_type, detail)
+  select $7, k.enrollment, $8, k.status, k.uuid, k.request_type, k.error_chain from known k
+  where k.ord in (select ord from closed union all select ord from deferred
+                  union all select ord from corrected union all select ord from unmatched)
+  returning id, enrollment_id, command_uuid
+), observed as (
+  insert into observations
+    (event_id, device_id, reported_at, status, request_type, item_id, version_id, error_chain, body)
+  select v.id, k.device_id, $7, k.status, k.request_type, k.item_id, k.version_id, k.error_chain,
+         case when k.item_id = 0 and k.status = 2 then k.body end
+  from known k join recorded v on v.enrollment_id = k.enrollment and v.command_uuid = k.uuid
+  where k.item_id is not null and k.ord in (select ord from closed union all select ord from deferred)
+  returning device_id
+), marked as (
+  update reconcile r set marks = r.marks + 1, due_at = least(r.due_at, $7)
+  from (select q.device_id from reconcile q where q.device_id in (select device_id from observed)
+        order by q.device_id for no key update) o  -- in one order everywhere, against deadlocks
+  where r.device_id = o.device_id
+), counted as ()" MOORING_COUNT_FROM(R"(
+  select case was when 0 then 'commands.queued' else 'commands.not_now' end, -1 from closed
+  union all select 'commands.queued', -1 from deferred where was = 0
+  union all select 'commands.not_now', 1 from deferred where was = 0)") R"()
+select k.ord, k.enrollment, n.uuid, n.payload_id, k.request_type,
+       k.ord in (select ord from closed union all select ord from deferred), coalesce(k.item_id is not null, false)
+from known k
+)" MOORING_NEXT_COMMAND("c.id is distinct from k.command and c.status = 0", "$7::timestamptz")};
+
+std::int16_t stored_status(ReportStatus status) {
+  switch (status) {
+    case ReportStatus::acknowledged: return static_cast<std::int16_t>(CommandStatus::acknowledged);
+    case ReportStatus::error: return static_cast<std::int16_t>(CommandStatus::error);
+    case ReportStatus::command_format_error: return static_cast<std::int16_t>(CommandStatus::command_format_error);
+    case ReportStatus::not_now: return static_cast<std::int16_t>(CommandStatus::not_now);
+    case ReportStatus::idle:
+    case ReportStatus::unknown: return -1;
+  }
+  return -1;
+}
+
+std::string_view label_of(ReportStatus status) {
+  switch (status) {
+    case ReportStatus::idle: return "idle";
+    case ReportStatus::acknowledged: return "acknowledged";
+    case ReportStatus::error: return "error";
+    case ReportStatus::command_format_error: return "command_format_error";
+    case ReportStatus::not_now: return "not_now";
+    case ReportStatus::unknown: return "unknown";
+  }
+  return "unknown";
+}
+
+std::optional<std::string> json_of(const std::vector<ErrorChainItem>& chain) {
+  if (chain.empty()) return std::nullopt;
+  auto json = nlohmann::json::array();
+  for (const auto& item : chain) {
+    nlohmann::json entry{{"ErrorCode", item.code}, {"ErrorDomain", item.domain}};
+    if (!item.localized.empty()) entry["LocalizedDescription"] = item.localized;
+    if (!item.us_english.empty()) entry["USEnglishDescription"] = item.us_english;
+    json.push_back(std::move(entry));
+  }
+  return json.dump();
+}
+
+std::optional<NextCommand> next_of(const pg::Row& row) {
+  if (row.is_null(2)) return std::nullopt;
+  return NextCommand{std::string(row.get<pg::Bytes>(2).view), row.get<std::int32_t>(3)};
+}
+
+}  // namespace
+
+ReportStore::ReportStore(const pg::ConnectOptions& connect, const Clock& clock, Logger& log, Metrics& metrics)
+    : clock_(clock),
+      metrics_(metrics),
+      idle_({.name = "idle", .connect = connect}, [](const Op& op) -> std::string_view { return op.enrollment_id; },
+            [this](pg::Connection& c, std::span<const Op> ops) { return poll(c, ops, clock_.now()); }, log, metrics),
+      answers_({.name = "report", .connect = connect},
+               [](const Op& op) -> std::string_view { return op.enrollment_id; },
+               [this](pg::Connection& c, std::span<const Op> ops) { return store(c, ops, clock_.now()); }, log,
+               metrics) {
+  for (const auto status : {ReportStatus::idle, ReportStatus::acknowledged, ReportStatus::error,
+                            ReportStatus::command_format_error, ReportStatus::not_now, ReportStatus::unknown}) {
+    reports_of(status);
+  }
+}
+
+prometheus::Counter& ReportStore::reports_of(ReportStatus status) {
+  return metrics_.counter("mooring_reports_total", "Reports from devices by status.",
+                          {{"status", std::string(label_of(status))}});
+}
+
+Task<Result<ReportOutcome>> ReportStore::handle(Report report, std::string body) {
+  reports_of(report.status).Increment();
+  Op op{.enrollment_id = report.enrollment.id};
+  if (report.status == ReportStatus::idle) co_return co_await idle_.submit(std::move(op));
+  if (!report.command_uuid.empty()) op.uuid = encode_command_uuid(report.command_uuid);
+  op.status = op.uuid ? stored_status(report.status) : std::int16_t{-1};
+  op.error_chain = json_of(report.error_chain);
+  op.body = std::move(body);
+  auto outcome = co_await answers_.submit(std::move(op));
+  if (outcome && outcome->answered) {
+    metrics_.counter("mooring_commands_total", "Commands by type and what became of them.",
+                     {{"request_type", outcome->request_type}, {"status", std::string(label_of(report.status))}})
+        .Increment();
+  }
+  co_return outcome;
+}
+
+std::vector<ReportOutcome> ReportStore::poll(pg::Connection& connection, std::span<const Op> ops, Time now) {
+  std::vector<std::int32_t> order;
+  std::vector<std::string_view> ids;
+  for (const auto& op : ops) {
+    order.push_back(static_cast<std::int32_t>(order.size()));
+    ids.emplace_back(op.enrollment_id);
+  }
+  std::vector<ReportOutcome> outcomes(ops.size());
+  for (const auto row : connection.exec(kPoll, order, ids, now)) {
+    auto& outcome = outcomes[static_cast<std::size_t>(row.get<std::int32_t>(0))];
+    outcome.known = true;
+    outcome.enrollment = row.int64(1);
+    outcome.next = next_of(row);
+  }
+  return outcomes;
+}
+
+std::vector<ReportOutcome> ReportStore::store(pg::Connection& connection, std::span<const Op> ops, Time now) {
+  std::vector<std::int32_t> order;
+  std::vector<std::string_view> ids;
+  std::vector<std::optional<pg::Bytes>> uuids;
+  std::vector<std::int16_t> statuses;
+  std::vector<std::optional<pg::Json>> chains;
+  std::vector<pg::Bytes> bodies;
+  for (const auto& op : ops) {
+    order.push_back(static_cast<std::int32_t>(order.size()));
+    ids.emplace_back(op.enrollment_id);
+    uuids.push_back(op.uuid ? std::optional(pg::Bytes{*op.uuid}) : std::nullopt);
+    statuses.push_back(op.status);
+    chains.push_back(op.error_chain ? std::optional(pg::Json{*op.error_chain}) : std::nullopt);
+    bodies.push_back({op.body});
+  }
+  std::vector<ReportOutcome> outcomes(ops.size());
+  const auto kind = static_cast<std::int16_t>(EventKind::command_reported);
+  for (const auto row : connection.exec(kStore, order, ids, uuids, statuses, chains, bodies, now, kind)) {
+    auto& outcome = outcomes[static_cast<std::size_t>(row.get<std::int32_t>(0))];
+    outcome.known = true;
+    outcome.enrollment = row.int64(1);
+    outcome.next = next_of(row);
+    if (!row.is_null(4)) outcome.request_type = row.text(4);
+    outcome.answered = row.get<bool>(5);
+    outcome.observed = outcome.answered && row.get<bool>(6);
+  }
+  return outcomes;
+}
+
+}  // namespace mooring::core

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reports: the answer is stored and the next command chosen in one statement; what waited during the last commit
+// shares the next one.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/async.hpp"
+#include "base/clock.hpp"
+#include "base/metrics.hpp"
+#include "base/postgres/batcher.hpp"
+#include "core/command.hpp"
+#include "core/message.hpp"
+
+namespace mooring::core {
+
+/// The command to hand out next: its payload is named, not carried.
+struct NextCommand {
+  std::string uuid;  ///< Encoded.
+  std::int32_t payload = 0;
+};
+
+struct ReportOutcome {
+  bool known = false;  ///< The enrollment exists.
+  std::int64_t enrollment = 0;
+  std::string request_type;  ///< Of the answered command; empty where it was not open.
+  bool answered = false;     ///< This report closed or deferred an open command.
+  bool observed = false;     ///< The reconciler has something to read.
+  std::optional<NextCommand> next;
+};
+
+/// mdm-core.md 2.5: first in, first out by priority. A NotNow'd command is not offered again until the device's
+/// next session, which begins with Idle. The same report twice is stored once. Reports for commands that are not
+/// open are recorded and answered like any other.
+class ReportStore {
+ public:
+  ReportStore(const pg::ConnectOptions& connect, const Clock& clock, Logger& log, Metrics& metrics);
+
+  /// `body` is kept where somebody reads it: inventory answers and results of a person's commands.
+  Task<Result<ReportOutcome>> handle(Report report, std::string body);
+
+ private:
+  struct Op {
+    std::string enrollment_id;
+    std::optional<std::string> uuid;  ///< Encoded.
+    std::int16_t status = 0;          ///< CommandStatus, or -1 where the report's Status is unknown.
+    std::optional<std::string> error_chain;
+    std::string body;
+  };
+  static std::vector<ReportOutcome> poll(pg::Connection& connection, std::span<const Op> ops, Time now);
+  static std::vector<ReportOutcome> store(pg::Connection& connection, std::span<const Op> ops, Time now);
+
+  prometheus::Counter& reports_of(ReportStatus status);
+
+  const Clock& clock_;
+  Metrics& metrics_;
+  pg::Batcher<Op, ReportOutcome> idle_;
+  pg::Batcher<Op, ReportOutcome> answers_;
+};
+
+}  // namespace mooring::core

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// From assignments to what one device should hold. Pure.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/crypto/crypto.hpp"
+#include "director/assignments.hpp"
+#include "director/profiles.hpp"
+
+namespace mooring::reconciler {
+
+/// What is known of an item apart from any device: enough to observe, install and remove it.
+struct ItemFacts {
+  std::int32_t item = 0;
+  director::ItemKind kind = director::ItemKind::profile;
+  std::string slot;
+  std::int32_t version = 0;
+  crypto::Uuid identity;  ///< What the device's list shows for this version.
+  std::int32_t install_payload = 0;
+  std::int32_t remove_payload = 0;
+};
+
+struct Desired {
+  ItemFacts facts;
+  director::Intent intent = director::Intent::present;
+  director::ScopeKind scope = director::ScopeKind::all;
+  std::int32_t repush = 0;
+  Time declared_at;  ///< The later of version and assignment.
+};
+
+/// Precedence: for one item the narrowest scope decides; of several present items with one slot the one with the
+/// narrowest scope stays (then the one declared last); an absent item yields to a present one with its slot.
+/// The result is sorted by item.
+std::vector<Desired> resolve(std::span<const Desired> shared, std::span<const Desired> own);
+
+/// Changes whenever a pass over an otherwise unchanged device could come to another result. 16 bytes.
+std::string hash_of(std::span<const Desired> desired);
+
+}  // namespace mooring::reconciler

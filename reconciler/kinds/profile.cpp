@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "reconciler/kinds/profile.hpp"
+
+namespace mooring::reconciler {
+namespace {
+
+Presence observe_profile(const Evidence& evidence, const ItemFacts& facts) {
+  if (!evidence.profiles) return Presence::unknown;
+  const auto* held = evidence.profiles->find(facts.slot);
+  if (held == nullptr) return Presence::absent;
+  return held->uuid == facts.identity.text() ? Presence::exact : Presence::different;
+}
+
+}  // namespace
+
+const Kind kProfileKind{director::ItemKind::profile, &observe_profile};
+
+}  // namespace mooring::reconciler

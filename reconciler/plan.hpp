@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// The heart: from a snapshot to what is to be done. Pure: no clock, no database, no randomness.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "reconciler/policy.hpp"
+#include "reconciler/snapshot.hpp"
+
+namespace mooring::reconciler {
+
+/// What every plan of one pass shares.
+struct PassContext {
+  Time now;
+  std::int64_t generation = 0;  ///< Of the declarations that the snapshots were made from.
+  Policy policy;
+  std::int32_t profile_list_payload = 0;
+  std::int32_t device_information_payload = 0;
+};
+
+struct PlannedCommand {
+  std::string uuid;  ///< Encoded; derived from device, item, version and the count of commands made.
+  std::int32_t item = core::kInventoryItem;
+  std::optional<std::int32_t> version;
+  std::int32_t payload = 0;
+  std::string_view request_type;
+};
+
+struct Plan {
+  DeviceRow row;  ///< As it is to be stored.
+  std::vector<PlannedCommand> commands;
+  std::vector<std::string> cancels;
+  std::vector<ItemRecord> before;  ///< As loaded; with `after` this tells how the counters move.
+  std::vector<ItemRecord> after;
+  std::optional<std::string> new_list;   ///< Encoded ObservedProfiles, only where it changed.
+  std::optional<std::string> new_facts;  ///< QueryResponses as JSON.
+  bool forget_list = false;
+  bool push = false;
+  std::optional<Duration> converged_after;  ///< Set once, when a generation is proven.
+};
+
+Plan plan(const DeviceSnapshot& snapshot, const PassContext& context);
+
+}  // namespace mooring::reconciler

@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "reconciler/reconciler.hpp"
+
+#include "base/postgres/pool.hpp"
+#include "core/queue.hpp"
+#include "director/inventory.hpp"
+#include "reconciler/claim.hpp"
+#include "reconciler/commit.hpp"
+#include "reconciler/load.hpp"
+
+namespace mooring::reconciler {
+namespace {
+
+constexpr pg::Statement kPostpone{"reconciler_postpone",
+                                  "update reconcile set due_at = $2 where device_id = $1"};
+constexpr auto kPostponement = std::chrono::minutes(5);
+
+prometheus::Counter& passes(Metrics& metrics, const char* result) {
+  return metrics.counter("mooring_reconcile_passes_total", "Passes of the reconciler.", {{"result", result}});
+}
+
+}  // namespace
+
+Reconciler::Reconciler(ReconcilerOptions options, std::function<void(std::span<const std::int64_t>)> push,
+                       const Clock& clock, Logger& log, Metrics& metrics)
+    : options_(std::move(options)),
+      push_(std::move(push)),
+      clock_(clock),
+      log_(log),
+      metrics_(metrics),
+      succeeded_(passes(metrics, "success")),
+      failed_(passes(metrics, "error")),
+      errors_(metrics.counter("mooring_reconcile_errors_total", "Devices whose pass failed.")),
+      devices_(metrics.counter("mooring_reconcile_devices_total", "Devices taken by passes.")),
+      duration_(metrics.histogram("mooring_reconcile_duration_seconds", "Time of one pass over its batch.",
+                                  latency_buckets())),
+      converge_(metrics.histogram("mooring_converge_seconds",
+                                  "From a declared change to its proof by the device's own lists.",
+                                  {0.5, 1, 2, 5, 10, 30, 60, 300, 900, 3600, 21600, 86400, 604800})) {}
+
+Reconciler::~Reconciler() { stop(); }
+
+Result<> Reconciler::prepare(pg::Connection& connection) {
+  try {
+    const std::string list = director::profile_list_inventory_command();
+    const std::string information = director::device_information_command();
+    profile_list_payload_ =
+        core::store_payload(connection, {.body = list, .request_type = "ProfileList"}, clock_.now());
+    device_information_payload_ =
+        core::store_payload(connection, {.body = information, .request_type = "DeviceInformation"}, clock_.now());
+    return {};
+  } catch (const pg::SqlError& error) {
+    return std::unexpected(pg::to_error(error));
+  }
+}
+
+void Reconciler::start() {
+  thread_ = std::thread([this] { work(); });
+}
+
+void Reconciler::stop() {
+  {
+    const std::scoped_lock lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_all();
+  if (thread_.joinable()) thread_.join();
+}
+
+void Reconciler::ring() {
+  {
+    const std::scoped_lock lock(mutex_);
+    rung_ = true;
+  }
+  wake_.notify_one();
+}
+
+PassContext Reconciler::context() const {
+  return {.now = clock_.now(),
+          .policy = options_.policy,
+          .profile_list_payload = profile_list_payload_,
+          .device_information_payload = device_information_payload_};
+}
+
+void Reconciler::work() {
+  pg::ConnectionKeeper keeper(options_.connect, log_);
+  while (true) {
+    {
+      std::unique_lock lock(mutex_);
+      wake_.wait_for(lock, options_.poll, [this] { return stopping_ || rung_; });
+      if (stopping_) return;
+      rung_ = false;
+    }
+    bool more = true;
+    while (more) {
+      {
+        const std::scoped_lock lock(mutex_);
+        if (stopping_) return;
+      }
+      auto* connection = keeper.get();
+      if (connection == nullptr) break;
+      const auto taken = run_once(*connection);
+      if (!taken) log_.error("a pass failed", {{"error", taken.error().message}});
+      more = taken && *taken > 0;
+    }
+  }
+}
+
+Result<std::size_t> Reconciler::run_once(pg::Connection& connection) {
+  const auto begin = std::chrono::steady_clock::now();
+  std::vector<std::int64_t> claimed;  // survives the roll-back of a failed pass
+  try {
+    const auto done = pg::in_transaction(connection, [&](pg::Connection& c) -> Result<Pass> {
+      Pass work = pass(c, {});
+      claimed = work.claimed;
+      plan_batch(c, work);
+      return work;
+    });
+    after(*done);
+    succeeded_.Increment();
+    duration_.Observe(std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
+    // A stretch of a sweep may hold no device to look at while others are still to come.
+    return done->swept && done->claimed.empty() ? std::size_t{1} : done->claimed.size();
+  } catch (const pg::SqlError& error) {
+    failed_.Increment();
+    if (error.is_connection_lost() || claimed.empty()) return std::unexpected(pg::to_error(error));
+    log_.error("a pass failed; its devices are tried one by one", {{"error", error.what()}});
+  } catch (const std::exception& error) {
+    failed_.Increment();
+    if (claimed.empty()) return fail(Failure::internal, "reconciler.pass", error.what());
+    log_.error("a pass failed; its devices are tried one by one", {{"error", error.what()}});
+  }
+  return isolate(connection, claimed);
+}
+
+Reconciler::Pass Reconciler::pass(pg::Connection& connection, std::span<const std::int64_t> only) {
+  Pass work;
+  if (!only.empty()) {
+    for (const auto device : only) {
+      if (claim_device(connection, device)) work.claimed.push_back(device);
+    }
+    return work;
+  }
+  work.claimed = claim_due(connection, clock_.now(), options_.batch);
+  if (!work.claimed.empty()) return work;
+  auto sweep = claim_sweep(connection, clock_.now(), options_.batch);
+  work.swept = sweep.found;
+  work.claimed = std::move(sweep.devices);
+  return work;
+}
+
+void Reconciler::plan_batch(pg::Connection& connection, Pass& work) {
+  if (work.claimed.empty()) return;
+  auto shared = context();
+  auto batch = load(connection, work.claimed, shared.now);
+  shared.generation = batch.generation;
+  work.plans.reserve(batch.snapshots.size());
+  for (const auto& snapshot : batch.snapshots) work.plans.push_back(plan(snapshot, shared));
+  commit(connection, work.plans, shared);
+  commit_unchanged(connection, batch.unchanged, batch.generation);
+}
+
+void Reconciler::after(const Pass& done) {
+  devices_.Increment(static_cast<double>(done.claimed.size()));
+  std::vector<std::int64_t> pushes;
+  std::map<std::string_view, int> queued;
+  for (const auto& plan : done.plans) {
+    if (plan.push) pushes.push_back(plan.row.enrollment);
+    if (plan.converged_after) converge_.Observe(std::chrono::duration<double>(*plan.converged_after).count());
+    for (const auto& command : plan.commands) ++queued[command.request_type];
+    if (!plan.cancels.empty()) queued["cancelled"] += static_cast<int>(plan.cancels.size());
+  }
+  for (const auto& [type, count] : queued) {
+    const bool cancelled = type == "cancelled";
+    metrics_.counter("mooring_commands_total", "Commands by type and what became of them.",
+                     {{"request_type", cancelled ? "any" : std::string(type)},
+                      {"status", cancelled ? "cancelled" : "queued"}})
+        .Increment(count);
+  }
+  if (push_ && !pushes.empty()) push_(pushes);
+}
+
+/// One device that cannot be planned must not hold up its batch.
+std::size_t Reconciler::isolate(pg::Connection& connection, std::span<const std::int64_t> devices) {
+  std::size_t done = 0;
+  for (const auto device : devices) {
+    try {
+      const std::vector<std::int64_t> one{device};
+      const auto finished = pg::in_transaction(connection, [&](pg::Connection& c) -> Result<Pass> {
+        Pass work = pass(c, one);
+        plan_batch(c, work);
+        return work;
+      });
+      after(*finished);
+      ++done;
+    } catch (const std::exception& error) {
+      errors_.Increment();
+      log_.error("no plan for a device; it is postponed", {{"device", device}, {"error", error.what()}});
+      postpone(connection, device);
+    }
+  }
+  return done;
+}
+
+void Reconciler::postpone(pg::Connection& connection, std::int64_t device) {
+  try {
+    connection.exec(kPostpone, device, clock_.now() + kPostponement);
+  } catch (const pg::SqlError& error) {
+    log_.error("cannot postpone a device", {{"device", device}, {"error", error.what()}});
+  }
+}
+
+}  // namespace mooring::reconciler

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+// Runs passes: claim a batch, load, plan, commit, all in one transaction.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <span>
+#include <thread>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/log.hpp"
+#include "base/metrics.hpp"
+#include "base/postgres/connection.hpp"
+#include "reconciler/plan.hpp"
+
+namespace mooring::reconciler {
+
+struct ReconcilerOptions {
+  pg::ConnectOptions connect;
+  Policy policy;
+  int batch = 500;                                  ///< Devices of one pass.
+  std::chrono::milliseconds poll{1000};             ///< Between looks for due devices when no bell rings.
+};
+
+class Reconciler {
+ public:
+  /// `push` is told, after commit, which enrollments have something waiting.
+  Reconciler(ReconcilerOptions options, std::function<void(std::span<const std::int64_t>)> push, const Clock& clock,
+             Logger& log, Metrics& metrics);
+  ~Reconciler();
+  Reconciler(const Reconciler&) = delete;
+  Reconciler& operator=(const Reconciler&) = delete;
+
+  /// Stores the payloads of the inventory commands; needed once before the first pass.
+  Result<> prepare(pg::Connection& connection);
+  void start();
+  void stop();
+  /// Something was marked: look now. Cheap, from any thread; losing it costs one poll interval.
+  void ring();
+
+  /// One pass over what is due, or over the next stretch of a sweep; returns how many devices it took. For tests
+  /// and simulated time; start() runs the same in a thread.
+  Result<std::size_t> run_once(pg::Connection& connection);
+
+  PassContext context() const;
+
+ private:
+  struct Pass {
+    std::vector<std::int64_t> claimed;
+    std::vector<Plan> plans;
+    bool swept = false;
+  };
+  void work();
+  Pass pass(pg::Connection& connection, std::span<const std::int64_t> only);
+  void plan_batch(pg::Connection& connection, Pass& pass);
+  void after(const Pass& pass);
+  std::size_t isolate(pg::Connection& connection, std::span<const std::int64_t> devices);
+  void postpone(pg::Connection& connection, std::int64_t device);
+
+  ReconcilerOptions options_;
+  std::function<void(std::span<const std::int64_t>)> push_;
+  const Clock& clock_;
+  Logger& log_;
+  Metrics& metrics_;
+  std::int32_t profile_list_payload_ = 0;
+  std::int32_t device_information_payload_ = 0;
+
+  prometheus::Counter& succeeded_;
+  prometheus::Counter& failed_;
+  prometheus::Counter& errors_;
+  prometheus::Counter& devices_;
+  prometheus::Histogram& duration_;
+  prometheus::Histogram& converge_;
+
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  bool rung_ = false;
+  bool stopping_ = false;
+  std::thread thread_;
+};
+
+}  // namespace mooring::reconciler
