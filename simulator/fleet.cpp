@@ -38,8 +38,8 @@ struct Member {
 }  // namespace
 
 struct Fleet::Impl : std::enable_shared_from_this<Fleet::Impl> {
-  Impl(asio::any_io_executor executor, FleetOptions chosen, const Clock& time)
-      : strand(asio::make_strand(std::move(executor))), options(std::move(chosen)), clock(time) {
+  Impl(const asio::any_io_executor& executor, FleetOptions chosen, const Clock& time)
+      : strand(asio::make_strand(executor)), options(std::move(chosen)), clock(time) {
     for (std::size_t i = 0; i < options.devices; ++i) add_member(i);
     counts.devices = options.devices;
   }
@@ -243,7 +243,7 @@ Task<void> Fleet::Impl::finish(std::shared_ptr<Impl> self) {
 }
 
 Fleet::Fleet(asio::any_io_executor executor, FleetOptions options, const Clock& clock)
-    : impl_(std::make_shared<Impl>(std::move(executor), std::move(options), clock)) {}
+    : impl_(std::make_shared<Impl>(executor, std::move(options), clock)) {}
 
 Fleet::~Fleet() {
   // Without stop: coroutines hold the rest alive and end at their next step.

@@ -71,8 +71,8 @@ std::variant<Push, Rejection> read_push(const http::Request& request) {
 }  // namespace
 
 struct PushGateway::Impl {
-  Impl(asio::any_io_executor executor, PushGatewayOptions chosen, PushReceiver& to, const Clock& time)
-      : strand(asio::make_strand(std::move(executor))),
+  Impl(const asio::any_io_executor& executor, PushGatewayOptions chosen, PushReceiver& to, const Clock& time)
+      : strand(asio::make_strand(executor)),
         options(std::move(chosen)),
         receiver(to),
         clock(time),

@@ -33,7 +33,7 @@ using Rows = std::map<RowKey, std::string>;
 
 std::string scalar(const YAML::Node& node, const std::string& where) {
   if (!node.IsScalar()) unexpected(where, "a single value was expected");
-  const auto text = node.Scalar();
+  const auto& text = node.Scalar();
   if (text.find_first_of("\t\n|") != std::string::npos)
     unexpected(where, "a value holds a separator: " + text);
   return text;

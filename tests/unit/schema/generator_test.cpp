@@ -14,17 +14,17 @@ namespace fs = std::filesystem;
 class GeneratorTest : public testing::Test {
  protected:
   void SetUp() override {
-    root_ = fs::path(testing::TempDir()) / ("schema-" + std::to_string(getpid()));
-    for (const auto* folder : {"commands", "checkin", "errors"}) fs::create_directories(root_ / folder);
+    root = fs::path(testing::TempDir()) / ("schema-" + std::to_string(getpid()));
+    for (const auto* folder : {"commands", "checkin", "errors"}) fs::create_directories(root / folder);
   }
-  void TearDown() override { fs::remove_all(root_); }
+  void TearDown() override { fs::remove_all(root); }
 
   Result<std::string> generate_from(const std::string& keys) {
-    std::ofstream(root_ / "commands" / "x.yaml") << "payload:\n  requesttype: X\npayloadkeys:\n" << keys;
-    return generate(root_);
+    std::ofstream(root / "commands" / "x.yaml") << "payload:\n  requesttype: X\npayloadkeys:\n" << keys;
+    return generate(root);
   }
 
-  fs::path root_;
+  fs::path root;
 };
 
 TEST_F(GeneratorTest, WritesOneLineForEachKeyWithItsPathAndFacts) {
@@ -56,7 +56,7 @@ TEST_F(GeneratorTest, AFactThatTheTableCannotSayIsAnErrorAndNotDropped) {
 TEST_F(GeneratorTest, AnUnknownTypeIsAnError) { EXPECT_FALSE(generate_from("- key: A\n  type: <colour>\n")); }
 
 TEST_F(GeneratorTest, AMissingFolderIsNotFound) {
-  const auto table = generate(root_ / "nowhere");
+  const auto table = generate(root / "nowhere");
   ASSERT_FALSE(table);
   EXPECT_EQ(table.error().failure, Failure::not_found);
 }

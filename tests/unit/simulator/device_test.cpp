@@ -26,37 +26,37 @@ Dict answer(Device& device, const Dict& envelope, Time now = kStart) {
 class EveryDevice : public testing::TestWithParam<Identity> {
  protected:
   std::string checkin_problems(const Dict& message) {
-    return schema::to_string(schema::Schema::apple().check_checkin(message, device_.target()));
+    return schema::to_string(schema::Schema::apple().check_checkin(message, device.target()));
   }
-  Device device_{GetParam(), {.seed = 7}};
+  Device device{GetParam(), {.seed = 7}};
 };
 INSTANTIATE_TEST_SUITE_P(Device, EveryDevice, testing::Values(mac(), phone()),
                          [](const auto& p) { return p.param.platform == Platform::mac ? "Mac" : "Phone"; });
 
 TEST_P(EveryDevice, ChecksInAsTheSchemaSays) {
-  EXPECT_EQ(checkin_problems(device_.authenticate()), "");
-  EXPECT_EQ(checkin_problems(device_.token_update()), "");
-  EXPECT_EQ(checkin_problems(device_.check_out()), "");
-  EXPECT_EQ(schema::to_string(schema::Schema::apple().check_report("", device_.idle_report())), "");
-  EXPECT_EQ(device_.token_update().data("Token")->bytes.size(), 32U);
+  EXPECT_EQ(checkin_problems(device.authenticate()), "");
+  EXPECT_EQ(checkin_problems(device.token_update()), "");
+  EXPECT_EQ(checkin_problems(device.check_out()), "");
+  EXPECT_EQ(schema::to_string(schema::Schema::apple().check_report("", device.idle_report())), "");
+  EXPECT_EQ(device.token_update().data("Token")->bytes.size(), 32U);
 }
 
 TEST_P(EveryDevice, AnswersWhatItIsAskedWithinTheSchema) {
-  answer(device_, install("1", profile("a", "v1")));
-  const auto listing = answer(device_, list("2"));
+  answer(device, install("1", profile("a", "v1")));
+  const auto listing = answer(device, list("2"));
   EXPECT_EQ(listing.array("ProfileList")->size(), 1U);
-  answer(device_, command("3", {{"RequestType", "SecurityInfo"}}));
-  answer(device_, command("4", {{"RequestType", "CertificateList"}}));
-  answer(device_, command("5", {{"RequestType", "DeviceConfigured"}}));
-  answer(device_, remove("6", "a"));
-  EXPECT_TRUE(device_.profiles().empty());
+  answer(device, command("3", {{"RequestType", "SecurityInfo"}}));
+  answer(device, command("4", {{"RequestType", "CertificateList"}}));
+  answer(device, command("5", {{"RequestType", "DeviceConfigured"}}));
+  answer(device, remove("6", "a"));
+  EXPECT_TRUE(device.profiles().empty());
 }
 
 TEST_P(EveryDevice, EveryQueryOfTheSchemaIsAnsweredOrDropped) {
   Array queries{"NoSuchQuery"};
   for (const auto& name : schema::Schema::apple().queries()) queries.emplace_back(name);
   const auto report =
-      answer(device_, command("1", {{"RequestType", "DeviceInformation"}, {"Queries", std::move(queries)}}));
+      answer(device, command("1", {{"RequestType", "DeviceInformation"}, {"Queries", std::move(queries)}}));
   const auto* responses = report.dict("QueryResponses");
   ASSERT_NE(responses, nullptr);
   EXPECT_EQ(*responses->string("SerialNumber"), GetParam().serial);
@@ -66,8 +66,8 @@ TEST_P(EveryDevice, EveryQueryOfTheSchemaIsAnsweredOrDropped) {
 }
 
 TEST_P(EveryDevice, OnlyPhonesSayWhoManagesAProfile) {
-  answer(device_, install("1", profile("a", "v1")));
-  const auto listing = answer(device_, list("2"));
+  answer(device, install("1", profile("a", "v1")));
+  const auto listing = answer(device, list("2"));
   const auto& entry = *listing.array("ProfileList")->front().as<Dict>();
   EXPECT_EQ(entry.find("IsManaged") == nullptr, GetParam().platform == Platform::mac);
   EXPECT_EQ(*entry.string("PayloadUUID"), "v1");
@@ -75,17 +75,17 @@ TEST_P(EveryDevice, OnlyPhonesSayWhoManagesAProfile) {
 
 TEST_P(EveryDevice, UnknownAndForeignCommandsAreErrors) {
   for (const auto* type : {"MakeTea", "ScheduleOSUpdate"}) {
-    const auto report = answer(device_, command("1", {{"RequestType", type}}));
+    const auto report = answer(device, command("1", {{"RequestType", type}}));
     EXPECT_EQ(status_of(report), "Error");
     EXPECT_EQ(first_error(report), "MCMDMErrorDomain 12021");
   }
 }
 
 TEST_P(EveryDevice, AMalformedCommandIsACommandFormatError) {
-  EXPECT_EQ(status_of(answer(device_, command("1", {{"RequestType", "InstallProfile"}}))),
+  EXPECT_EQ(status_of(answer(device, command("1", {{"RequestType", "InstallProfile"}}))),
             "CommandFormatError");
-  EXPECT_EQ(status_of(answer(device_, command("2", {}))), "CommandFormatError");
-  EXPECT_EQ(status_of(answer(device_, {{"CommandUUID", "3"}})), "CommandFormatError");
+  EXPECT_EQ(status_of(answer(device, command("2", {}))), "CommandFormatError");
+  EXPECT_EQ(status_of(answer(device, {{"CommandUUID", "3"}})), "CommandFormatError");
 }
 
 TEST(DeviceProfiles, TheSameIdentifierIsReplaced) {
