@@ -3,14 +3,16 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
+#include <span>
 #include <utility>
 
+#include "base/embedded_file.hpp"
 #include "schema/schema.hpp"
 
 namespace mooring::schema {
 
 namespace table {
-extern const std::string_view kApple;  // apple.tsv, embedded by the build.
+std::span<const EmbeddedFile> embedded_files();
 }
 
 namespace {
@@ -176,7 +178,7 @@ Result<Schema> Schema::parse(std::string_view rows) {
 const Schema& Schema::apple() {
   static const Schema kSchema = [] {
     // A table that does not parse would be a broken build; the unit tests parse it too.
-    auto parsed = parse(table::kApple);
+    auto parsed = parse(table::embedded_files().front().content);
     return parsed ? std::move(*parsed) : Schema();
   }();
   return kSchema;
