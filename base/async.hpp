@@ -2,8 +2,8 @@
 // The one bridge between coroutines on the io thread and work done on other threads.
 #pragma once
 
-#include <boost/asio/async_result.hpp>
 #include <boost/asio/associated_executor.hpp>
+#include <boost/asio/async_result.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
@@ -35,8 +35,8 @@ Task<T> suspend(Start start) {
       work.reset();  // A used Completion that someone keeps must not keep the event loop running.
     }));
   };
-  return boost::asio::async_initiate<const boost::asio::use_awaitable_t<>, void(T)>(std::move(initiate),
-                                                                                    boost::asio::use_awaitable);
+  return boost::asio::async_initiate<const boost::asio::use_awaitable_t<>, void(T)>(
+      std::move(initiate), boost::asio::use_awaitable);
 }
 
 }  // namespace mooring

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One table of options: flags, MOORING_* variables, the YAML file, --help and docs/configuration.md come from it.
+// One table of options: flags, MOORING_* variables, the YAML file, --help and docs/configuration.md come from
+// it.
 #pragma once
 
 #include <chrono>
@@ -26,12 +27,13 @@ enum class OptionType : std::uint8_t {
 };
 
 struct OptionSpec {
-  std::string_view name;  ///< "device-listen": flag --device-listen, variable MOORING_DEVICE_LISTEN, YAML key.
+  std::string_view
+      name;  ///< "device-listen": flag --device-listen, variable MOORING_DEVICE_LISTEN, YAML key.
   OptionType type = OptionType::text;
   std::string_view fallback;  ///< Shown as the default.
   std::string_view help;      ///< One sentence.
   std::vector<std::string_view> choices = {};
-  bool secret = false;        ///< Never printed with its value.
+  bool secret = false;  ///< Never printed with its value.
 };
 
 /// The chosen values. Precedence: flag, environment, file, default.
@@ -52,10 +54,12 @@ class Options {
   std::map<std::string, std::string, std::less<>> sources_;
 };
 
-/// `flags`: name to text as given on the command line. `environment`: looks up a variable. `config_file`:
-/// path of a YAML file, or empty. Every value is checked here; unknown and repeated keys of the file are errors,
-/// and each error names the option, where the value came from, and what would be right.
-Result<Options> load_options(std::span<const OptionSpec> specs, const std::map<std::string, std::string>& flags,
+/// An empty variable counts as unset. A getter asked for a name that is not in the table throws
+/// std::logic_error. `flags`: name to text as given on the command line. `environment`: looks up a variable.
+/// `config_file`: path of a YAML file, or empty. Every value is checked here; unknown and repeated keys of
+/// the file are errors, and each error names the option, where the value came from, and what would be right.
+Result<Options> load_options(std::span<const OptionSpec> specs,
+                             const std::map<std::string, std::string>& flags,
                              const std::function<std::optional<std::string>(const std::string&)>& environment,
                              const std::string& config_file);
 

@@ -68,12 +68,12 @@ struct Client::Impl : std::enable_shared_from_this<Client::Impl> {
         timer(executor) {}
 
   static Task<Result<Response>> send(std::shared_ptr<Impl> self, Request request);
-  Task<Result<Response>> exchange(const Request& request);
+  Task<Result<Response>> exchange();
   Task<error_code> connect();
-  Task<error_code> write(const Request& request);
-  Task<Result<Response>> read(const Request& request);
-  Task<Step> read_response(Response& response, bool without_body);
-  Result<> check(const Request& request) const;
+  Task<error_code> write();
+  Task<Result<Response>> read();
+  Task<Step> read_response();
+  Result<> check(const Request& candidate) const;
   void start_timer();
   void close();
   Result<Response> broken(const error_code& ec, std::string_view during) const;
@@ -85,6 +85,8 @@ struct Client::Impl : std::enable_shared_from_this<Client::Impl> {
   tcp::resolver resolver;
   tcp::socket socket;
   asio::steady_timer timer;
+  Request request;    ///< Under way.
+  Response response;  ///< As far as it has come.
   detail::ResponseReader reader;
   detail::ReadBuffer buffer{kBufferLimit};
   std::string out;
@@ -114,11 +116,11 @@ void Client::Impl::start_timer() {
   });
 }
 
-Result<> Client::Impl::check(const Request& request) const {
+Result<> Client::Impl::check(const Request& candidate) const {
   if (!url) {
     return fail(Failure::invalid, "http.base_url", "\"" + base + "\" is not of the form http://host:port.");
   }
-  if (!detail::is_sane_request_line(request)) {
+  if (!detail::is_sane_request_line(candidate)) {
     return fail(Failure::invalid, "http.request_line",
                 "The request method or target is empty or holds white space or control characters.");
   }
@@ -141,15 +143,17 @@ Task<Result<Response>> Client::Impl::send(std::shared_ptr<Impl> self, Request re
   if (auto checked = self->check(request); !checked) co_return std::unexpected(checked.error());
   self->busy = true;
   self->cancelled = false;
+  self->request = std::move(request);
   self->start_timer();
-  auto result = co_await self->exchange(request);
+  auto result = co_await self->exchange();
   if (!result) self->close();
   self->timer.cancel();
+  self->request = {};  // A large body is not kept for as long as the connection.
   self->busy = false;
   co_return result;
 }
 
-Task<Result<Response>> Client::Impl::exchange(const Request& request) {
+Task<Result<Response>> Client::Impl::exchange() {
   for (bool kept = socket.is_open();; kept = false) {
     if (!kept) {
       const auto ec = co_await connect();
@@ -158,8 +162,8 @@ Task<Result<Response>> Client::Impl::exchange(const Request& request) {
     got_bytes = false;
     // A server may answer and close before it has read everything (413): what it said counts, so a failed
     // write is no reason not to read.
-    const auto write_error = co_await write(request);
-    auto result = co_await read(request);
+    const auto write_error = co_await write();
+    auto result = co_await read();
     if (result) co_return result;
     if (!kept || got_bytes || timed_out || cancelled) {
       co_return timed_out || got_bytes || !write_error ? std::move(result) : broken(write_error, "send to");
@@ -190,7 +194,7 @@ Task<error_code> Client::Impl::connect() {
   co_return ec;
 }
 
-Task<error_code> Client::Impl::write(const Request& request) {
+Task<error_code> Client::Impl::write() {
   out.clear();
   detail::append_request_head(out, request, url->authority);
   std::string_view head = out;
@@ -212,16 +216,16 @@ Task<error_code> Client::Impl::write(const Request& request) {
   co_return error_code{};
 }
 
-Task<Result<Response>> Client::Impl::read(const Request& request) {
+Task<Result<Response>> Client::Impl::read() {
   for (;;) {
-    Response response;
+    response = {};
     last_error = {};
-    const Step step = co_await read_response(response, request.method == "HEAD");
+    const Step step = co_await read_response();
     if (step == Step::complete) {
       if (response.status < 200) continue;  // 100 Continue and the like announce the answer.
       if (!reader.keep_alive()) close();
       buffer.shrink();
-      co_return response;
+      co_return std::move(response);
     }
     if (step == Step::closed || timed_out) co_return broken(last_error, "read the answer of");
     co_return fail(Failure::unavailable, "http.bad_response",
@@ -229,8 +233,8 @@ Task<Result<Response>> Client::Impl::read(const Request& request) {
   }
 }
 
-Task<Step> Client::Impl::read_response(Response& response, bool without_body) {
-  reader.start(response, without_body);
+Task<Step> Client::Impl::read_response() {
+  reader.start(response, request.method == "HEAD");
   for (;;) {
     if (!buffer.empty()) {
       auto bytes = buffer.data();
@@ -264,12 +268,19 @@ void Client::close() {
   impl_->timer.cancel();
 }
 
+namespace {
+
+Task<void> send_once(Client* client, Request request, Result<Response>* result) {
+  *result = co_await client->send(std::move(request));
+}
+
+}  // namespace
+
 Result<Response> fetch(const std::string& base_url, Request request, std::chrono::milliseconds timeout) {
   asio::io_context context(1);
   Client client(context.get_executor(), base_url, timeout);
   Result<Response> result = fail(Failure::internal, "http.fetch", "The request did not run.");
-  const auto run = [&]() -> Task<void> { result = co_await client.send(std::move(request)); };
-  asio::co_spawn(context, run, asio::detached);
+  asio::co_spawn(context, send_once(&client, std::move(request), &result), asio::detached);
   context.run();
   return result;
 }

@@ -282,7 +282,7 @@ Task<Response> Session::handle(std::size_t route) {
   request_.id = request_id_;
   request_.remote_address = remote_address_;
   const Route& to = listener_->router.routes()[route];
-  std::string what = "unknown exception";
+  std::string what;
   try {
     Response response = co_await to.handler(std::move(request_));
     if (response.status >= 200 && response.status <= 599) co_return response;
@@ -290,6 +290,7 @@ Task<Response> Session::handle(std::size_t route) {
   } catch (const std::exception& e) {
     what = e.what();
   } catch (...) {
+    what = "something that is no std::exception";
   }
   if (!listener_->abandoned) {
     listener_->log.error("request handler failed", {{"listener", listener_->options.name},

@@ -42,20 +42,23 @@ Result<Options> load(const Texts& flags, const Texts& environment = {}, const st
 
 /// A configuration file of this test alone, gone with it.
 class OptionsFile : public testing::Test {
- protected:
+ public:
   OptionsFile()
-      : path_(std::filesystem::temp_directory_path() /
-              ("mooring-options-" + std::to_string(::getpid()) + ".yaml")) {}
-  ~OptionsFile() override { std::filesystem::remove(path_); }
+      : path(std::filesystem::temp_directory_path() /
+             ("mooring-options-" + std::to_string(::getpid()) + ".yaml")) {}
+  ~OptionsFile() override { std::filesystem::remove(path); }
+
+ protected:
   Result<Options> load_text(std::string_view text, const Texts& flags = {}, const Texts& environment = {}) {
-    std::ofstream(path_, std::ios::trunc) << text;
-    return load(flags, environment, path_);
+    std::ofstream(path, std::ios::trunc) << text;
+    return load(flags, environment, path);
   }
   std::string error_of(std::string_view text) {
     const auto options = load_text(text);
     return options ? "no error" : options.error().message;
   }
-  std::string path_;
+
+  const std::string path;
 };
 
 TEST(Options, HaveTheirDefaults) {
@@ -100,7 +103,7 @@ class OptionsFileError : public OptionsFile, public testing::WithParamInterface<
 TEST_P(OptionsFileError, SaysWhereAndWhatIsRight) {
   const auto message = error_of(GetParam().text);
   for (const auto& part : GetParam().says) EXPECT_THAT(message, HasSubstr(part));
-  EXPECT_THAT(message, HasSubstr(path_));
+  EXPECT_THAT(message, HasSubstr(path));
 }
 INSTANTIATE_TEST_SUITE_P(
     Kinds, OptionsFileError,

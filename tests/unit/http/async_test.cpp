@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "base/async.hpp"
+
 #include <gtest/gtest.h>
 
 #include <boost/asio/co_spawn.hpp>
@@ -7,40 +9,54 @@
 #include <memory>
 #include <thread>
 
-#include "base/async.hpp"
-
 namespace mooring {
 namespace {
 
-TEST(Suspend, ResumesOnItsOwnThreadWithAValueFromAnother) {
-  boost::asio::io_context io(1);
-  std::thread::id resumed_on;
-  std::string got;
-  std::thread worker;
-  const auto run = [&]() -> Task<void> {
-    got = co_await suspend<std::string>([&worker](Completion<std::string> done) {
-      worker = std::thread([done = std::move(done)]() mutable { done("from another thread"); });
-    });
-    resumed_on = std::this_thread::get_id();
+/// What a suspended coroutine saw when it went on.
+struct Seen {
+  std::string value;
+  std::thread::id thread;
+};
+
+Task<void> wait_for_thread(std::thread* worker, Seen* seen) {
+  const auto start = [worker](Completion<std::string> done) {
+    *worker = std::thread([done = std::move(done)]() mutable { done("from another thread"); });
   };
-  boost::asio::co_spawn(io, run, boost::asio::detached);
-  io.run();
-  worker.join();
-  EXPECT_EQ(got, "from another thread");
-  EXPECT_EQ(resumed_on, std::this_thread::get_id());
+  seen->value = co_await suspend<std::string>(start);
+  seen->thread = std::this_thread::get_id();
 }
 
-TEST(Suspend, KeepsTheLoopAliveUntilItIsCompleted) {
+Task<void> wait_for_int(Completion<int>* handed_out, int* got) {
+  const auto start = [handed_out](Completion<int> done) { *handed_out = std::move(done); };
+  *got = co_await suspend<int>(start);
+}
+
+/// `held` lives as long as the coroutine.
+Task<void> wait_for_nothing(std::shared_ptr<int> held) {
+  const auto drop = [](const Completion<int>&) {};
+  *held = co_await suspend<int>(drop);
+  ADD_FAILURE() << "resumed";
+}
+
+TEST(Suspend, ResumesOnItsOwnThreadWithAValueFromAnother) {
   boost::asio::io_context io(1);
-  Completion<int> later;
+  Seen seen;
+  std::thread worker;
+  boost::asio::co_spawn(io, wait_for_thread(&worker, &seen), boost::asio::detached);
+  io.run();
+  worker.join();
+  EXPECT_EQ(seen.value, "from another thread");
+  EXPECT_EQ(seen.thread, std::this_thread::get_id());
+}
+
+TEST(Suspend, KeepsTheLoopRunningUntilItIsCompletedAndNoLonger) {
+  boost::asio::io_context io(1);
+  Completion<int> kept;
   int got = 0;
-  const auto run = [&]() -> Task<void> {
-    got = co_await suspend<int>([&later](Completion<int> done) { later = std::move(done); });
-  };
-  boost::asio::co_spawn(io, run, boost::asio::detached);
+  boost::asio::co_spawn(io, wait_for_int(&kept, &got), boost::asio::detached);
   io.poll();
   EXPECT_FALSE(io.stopped());
-  later(7);
+  kept(7);
   io.run();
   EXPECT_EQ(got, 7);
 }
@@ -48,14 +64,9 @@ TEST(Suspend, KeepsTheLoopAliveUntilItIsCompleted) {
 TEST(Suspend, ADroppedCompletionDropsTheCoroutine) {
   boost::asio::io_context io(1);
   const auto token = std::make_shared<int>(0);
-  const auto run = [held = token]() -> Task<void> {
-    const auto kept = held;
-    co_await suspend<int>([](Completion<int>) {});
-    ADD_FAILURE() << "resumed";
-  };
-  boost::asio::co_spawn(io, run(), boost::asio::detached);
+  boost::asio::co_spawn(io, wait_for_nothing(token), boost::asio::detached);
   io.run();
-  EXPECT_TRUE(io.stopped());
+  EXPECT_EQ(token.use_count(), 1);
 }
 
 }  // namespace

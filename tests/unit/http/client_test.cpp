@@ -24,8 +24,9 @@ class ScriptedServer {
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     socklen_t size = sizeof address;
-    ::bind(fd_, reinterpret_cast<const sockaddr*>(&address), size);
-    ::listen(fd_, 16);
+    if (::bind(fd_, reinterpret_cast<const sockaddr*>(&address), size) != 0 || ::listen(fd_, 16) != 0) {
+      throw std::runtime_error("cannot listen");
+    }
     ::getsockname(fd_, reinterpret_cast<sockaddr*>(&address), &size);
     url_ = "http://127.0.0.1:" + std::to_string(ntohs(address.sin_port));
     thread_ = std::thread([this, scripts = std::move(scripts)] { run(scripts); });
@@ -69,19 +70,22 @@ std::string ok(const std::string& body) {
   return "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
 }
 
+Task<void> send_all(Client* client, std::vector<Request> requests, std::vector<Result<Response>>* results) {
+  for (auto& request : requests) results->push_back(co_await client->send(std::move(request)));
+}
+
 /// Sends requests through one client, one after the other.
 std::vector<Result<Response>> exchange(const std::string& url, std::vector<Request> requests,
                                        std::chrono::milliseconds timeout = 10s) {
   boost::asio::io_context io(1);
   Client client(io.get_executor(), url, timeout);
   std::vector<Result<Response>> results;
-  const auto run = [&]() -> Task<void> {
-    for (auto& request : requests) results.push_back(co_await client.send(std::move(request)));
-  };
-  boost::asio::co_spawn(io, run, boost::asio::detached);
+  boost::asio::co_spawn(io, send_all(&client, std::move(requests), &results), boost::asio::detached);
   io.run();
   return results;
 }
+
+Task<Response> mirror(Request request) { co_return Response::text(200, std::move(request.body)); }
 
 TEST(HttpClient, KeepsItsConnection) {
   ScriptedServer server({{ok("one"), ok("two")}});
@@ -156,21 +160,37 @@ TEST(HttpClient, RefusesNoise) {
 }
 
 TEST(HttpClient, TimesOutAndRecovers) {
-  Completion<int> held;
-  TestServer server(
-      {{"GET", "/stuck",
-        [&](Request) -> Task<Response> {
-          co_await suspend<int>([&](Completion<int> done) { held = std::move(done); });
-          co_return Response{};
-        }},
-       {"GET", "/fine", [](Request) -> Task<Response> { co_return Response::text(200, "fine"); }}});
-  const auto results = exchange(server.url(), {{.target = "/stuck"}, {.target = "/fine"}}, 200ms);
+  test::HeldHandler held;
+  TestServer server({{"GET", "/stuck", held.handler()}, {"PUT", "/mirror", mirror}});
+  const auto results = exchange(
+      server.url(), {{.target = "/stuck"}, {.method = "PUT", .target = "/mirror", .body = "fine"}}, 300ms);
   ASSERT_FALSE(results[0]);
   EXPECT_EQ(results[0].error().failure, Failure::timeout);
-  EXPECT_THAT(results[0].error().message, HasSubstr("200 ms"));
+  EXPECT_THAT(results[0].error().message, HasSubstr("300 ms"));
   ASSERT_TRUE(results[1]);
   EXPECT_EQ(results[1]->body, "fine");
-  server.on_io([&] { held = nullptr; });
+  auto never_called = held.wait_for_request();
+  server.on_io([&] { never_called = nullptr; });
+}
+
+TEST(HttpClient, StopsWhereItIsClosedDuringARequest) {
+  test::HeldHandler held;
+  TestServer server({{"GET", "/stuck", held.handler()}, {"PUT", "/mirror", mirror}});
+  boost::asio::io_context io(1);
+  Client client(io.get_executor(), server.url());
+  std::vector<Result<Response>> results;
+  std::vector<Request> requests{{.method = "PUT", .target = "/mirror"}, {.target = "/stuck"}};
+  boost::asio::co_spawn(io, send_all(&client, requests, &results), boost::asio::detached);
+  while (results.empty()) io.run_one();
+  auto never_called = std::async(std::launch::async, [&] { return held.wait_for_request(); });
+  while (never_called.wait_for(0s) != std::future_status::ready) io.run_one_for(5ms);
+  client.close();
+  io.run();
+  ASSERT_EQ(results.size(), 2U);
+  ASSERT_FALSE(results[1]);
+  EXPECT_EQ(results[1].error().failure, Failure::unavailable);
+  auto drop = never_called.get();
+  server.on_io([&] { drop = nullptr; });
 }
 
 TEST(HttpClient, SaysWhereNobodyListens) {
@@ -202,9 +222,7 @@ TEST(HttpClient, RefusesATargetThatWouldSplitTheRequest) {
 }
 
 TEST(HttpClient, CarriesLargeBodiesBothWaysAndResolvesNames) {
-  TestServer server({{"PUT", "/mirror", [](Request request) -> Task<Response> {
-                        co_return Response::text(200, std::move(request.body));
-                      }}});
+  TestServer server({{"PUT", "/mirror", mirror}});
   std::string body(5 << 20, '\0');
   for (std::size_t i = 0; i < body.size(); ++i) body[i] = static_cast<char>(i * 31 >> 3U);
   const auto url = "http://localhost:" + std::to_string(server.port());
@@ -214,7 +232,7 @@ TEST(HttpClient, CarriesLargeBodiesBothWaysAndResolvesNames) {
 }
 
 TEST(HttpClient, TakesAnAnswerThatComesBeforeTheBodyIsSent) {
-  TestServer server({{"PUT", "/small", [](Request) -> Task<Response> { co_return Response{}; }, 10}});
+  TestServer server({{"PUT", "/small", mirror, 10}});
   const auto result = fetch(
       server.url(), {.method = "PUT", .target = "/small", .body = std::string(std::size_t{20} << 20U, 'x')});
   ASSERT_TRUE(result) << result.error().message;

@@ -41,8 +41,8 @@ class TestServer {
     thread_ = std::thread([this] { io_.run(); });
   }
   ~TestServer() {
-    drain(std::chrono::milliseconds(0)).wait_for(kPatience);
-    on_io([this] { server_.reset(); });
+    if (server_) drain(std::chrono::milliseconds(0)).wait_for(kPatience);
+    on_io([this] { destroy(); });
     io_.stop();
     thread_.join();
   }
@@ -58,6 +58,8 @@ class TestServer {
     boost::asio::post(io_, [&task] { task(); });
     done.get();
   }
+  /// On the io thread, as the server wants it.
+  void destroy() { server_.reset(); }
   std::string log_text() {
     std::string copy;
     on_io([&] { copy = log_text_; });
@@ -88,6 +90,24 @@ inline bool eventually(const std::function<bool()>& condition) {
   }
   return true;
 }
+
+/// A handler that waits until the test lets it answer.
+class HeldHandler {
+ public:
+  Handler handler() {
+    return [this](Request) { return hold(this); };
+  }
+  /// Waits for a request; completing it with a status answers.
+  Completion<int> wait_for_request() { return started_.get_future().get(); }
+
+ private:
+  static Task<Response> hold(HeldHandler* self) {
+    const auto start = [self](Completion<int> done) { self->started_.set_value(std::move(done)); };
+    const int status = co_await suspend<int>(start);
+    co_return Response::text(status, "finished");
+  }
+  std::promise<Completion<int>> started_;
+};
 
 /// A blocking connection that sends exactly the bytes it is told.
 class RawConnection {

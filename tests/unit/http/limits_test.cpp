@@ -124,7 +124,7 @@ TEST_P(Malformed, IsAnsweredWith400AndTheConnectionCloses) {
 INSTANTIATE_TEST_SUITE_P(
     Kinds, Malformed,
     testing::Values(
-        HeaderCase{"Noise", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 hello\r\n\r\n"},
+        HeaderCase{"Noise", "\x16\x03\x01\x02\x01\xfc\x03\x03 hello\r\n\r\n"},
         HeaderCase{"NoHost", "GET /large HTTP/1.1\r\n\r\n"},
         HeaderCase{"TwoHosts", "GET /large HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n"},
         HeaderCase{"SpaceBeforeColon", "GET /large HTTP/1.1\r\nHost : x\r\n\r\n"},

@@ -179,16 +179,12 @@ INSTANTIATE_TEST_SUITE_P(Kinds, ForeignRequestId,
                          testing::Values("two words", "quote\"", "a=b", std::string(65, 'x')));
 
 TEST(HttpServer, DrainLetsARunningRequestFinishAndClosesIdleConnections) {
-  std::promise<Completion<int>> started;
-  TestServer server({{"GET", "/slow", [&](Request) -> Task<Response> {
-                        const int status = co_await suspend<int>(
-                            [&](Completion<int> done) { started.set_value(std::move(done)); });
-                        co_return Response::text(status, "finished");
-                      }}});
+  test::HeldHandler held;
+  TestServer server({{"GET", "/slow", held.handler()}});
   RawConnection busy(server.port());
   RawConnection idle(server.port());
   busy.send(get("/slow"));
-  auto finish = started.get_future().get();
+  auto finish = held.wait_for_request();
   EXPECT_TRUE(
       eventually([&] { return server.metrics().contains("mooring_http_connections{listener=\"test\"} 2"); }));
   auto drained = server.drain(10s);
@@ -202,21 +198,25 @@ TEST(HttpServer, DrainLetsARunningRequestFinishAndClosesIdleConnections) {
 }
 
 TEST(HttpServer, DrainGivesUpOnAHandlerAfterItsGrace) {
-  Completion<int> never_called;
-  TestServer server({{"GET", "/stuck", [&](Request) -> Task<Response> {
-                        co_await suspend<int>([&](Completion<int> done) { never_called = std::move(done); });
-                        co_return Response{};
-                      }}});
+  test::HeldHandler held;
+  TestServer server({{"GET", "/stuck", held.handler()}});
   RawConnection stuck(server.port());
   stuck.send(get("/stuck"));
-  EXPECT_TRUE(eventually([&] {
-    bool waiting = false;
-    server.on_io([&] { waiting = static_cast<bool>(never_called); });
-    return waiting;
-  }));
+  auto never_called = held.wait_for_request();
   EXPECT_EQ(server.drain(30ms).wait_for(test::kPatience), std::future_status::ready);
   EXPECT_TRUE(stuck.closed());
   server.on_io([&] { never_called = nullptr; });
+}
+
+TEST(HttpServer, AHandlerMayAnswerAfterItsServerIsGone) {
+  test::HeldHandler held;
+  TestServer server({{"GET", "/late", held.handler()}});
+  RawConnection connection(server.port());
+  connection.send(get("/late"));
+  auto finish = held.wait_for_request();
+  server.on_io([&] { server.destroy(); });
+  finish(200);
+  EXPECT_TRUE(connection.closed());
 }
 
 TEST(HttpServer, CountsRequestsByRouteMethodAndStatus) {
