@@ -43,9 +43,10 @@ function(mooring_embed target stem namespace)
   target_sources(${target} PRIVATE ${out})
 endfunction()
 
-# One test binary per folder; every test in it is a ctest test of its own.
+# One test binary per folder; every test in it is a ctest test of its own. With SHARDS n it runs as n ctest tests
+# instead: for binaries that start something dear, once each.
 function(mooring_test name)
-  cmake_parse_arguments(ARG "" "TIMEOUT" "LINK;LABELS;PROPERTIES" ${ARGN})
+  cmake_parse_arguments(ARG "" "TIMEOUT;SHARDS" "LINK;LABELS;PROPERTIES" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*_test.cpp)
   if(NOT sources)
     return()
@@ -56,6 +57,15 @@ function(mooring_test name)
   add_executable(${name} ${sources})
   target_link_libraries(${name} PRIVATE mooring_flags ${ARG_LINK} GTest::gmock GTest::gtest_main)
   set_target_properties(${name} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 6)
+  if(ARG_SHARDS)
+    math(EXPR last "${ARG_SHARDS} - 1")
+    foreach(shard RANGE ${last})
+      add_test(NAME ${name}.${shard} COMMAND ${name})
+      set_tests_properties(${name}.${shard} PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}"
+        ENVIRONMENT "GTEST_TOTAL_SHARDS=${ARG_SHARDS};GTEST_SHARD_INDEX=${shard}" ${ARG_PROPERTIES})
+    endforeach()
+    return()
+  endif()
   include(GoogleTest)
   gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 DISCOVERY_MODE PRE_TEST
                        PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}" ${ARG_PROPERTIES})

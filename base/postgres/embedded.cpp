@@ -47,8 +47,13 @@ std::optional<fs::path> find_bin_dir(const std::string& configured) {
   return std::nullopt;
 }
 
-/// Starts a child whose output goes to `log_file`; it ends with its parent.
-pid_t spawn(const std::vector<std::string>& command, const fs::path& log_file) {
+struct Owner {
+  uid_t user = 0;
+  gid_t group = 0;
+};
+
+/// Starts a child whose output goes to `log_file`; it ends with its parent. `owner`: whom it becomes.
+pid_t spawn(const std::vector<std::string>& command, const fs::path& log_file, const std::optional<Owner>& owner) {
   std::vector<char*> argv;
   for (const auto& part : command) argv.push_back(const_cast<char*>(part.c_str()));
   argv.push_back(nullptr);
@@ -62,6 +67,7 @@ pid_t spawn(const std::vector<std::string>& command, const fs::path& log_file) {
   }
   const int in = ::open("/dev/null", O_RDONLY);
   if (in >= 0) ::dup2(in, STDIN_FILENO);
+  if (owner && (::setgroups(0, nullptr) != 0 || ::setgid(owner->group) != 0 || ::setuid(owner->user) != 0)) ::_exit(1);
   ::setpgid(0, 0);  // Ctrl-C in a terminal is for the server, which then stops PostgreSQL in order
   ::prctl(PR_SET_PDEATHSIG, SIGINT);
   if (::getppid() != parent) ::_exit(1);
@@ -77,13 +83,14 @@ std::string tail_of(const fs::path& file) {
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
-Result<> initialise(const fs::path& bin, const fs::path& cluster, const fs::path& log_file) {
+Result<> initialise(const fs::path& bin, const fs::path& cluster, const fs::path& log_file,
+                    const std::optional<Owner>& owner) {
   const fs::path making = cluster.string() + ".new";
   std::error_code error;
   fs::remove_all(making, error);
   const pid_t pid = spawn({(bin / "initdb").string(), "-D", making.string(), "-U", "mooring", "-A", "peer",
                            "--encoding=UTF8", "--locale=C.UTF-8", "--no-instructions", "--no-sync"},
-                          log_file);
+                          log_file, owner);
   int status = 0;
   ::waitpid(pid, &status, 0);
   if (pid < 0 || status != 0) {
@@ -177,6 +184,21 @@ Result<> give_to(const fs::path& dir, const passwd& user) {
   return {};
 }
 
+/// PostgreSQL refuses to work as root: who shall it be, and do the directories belong to them?
+Result<std::optional<Owner>> owner_for(const fs::path& data_dir, const fs::path& socket_dir) {
+  if (::geteuid() != 0) return std::nullopt;
+  const passwd* user = choose_user(data_dir);
+  if (user == nullptr) {
+    return fail(Failure::internal, "user.missing",
+                "started by root and no user mooring, postgres or nobody for PostgreSQL: start as another user.");
+  }
+  const Owner owner{user->pw_uid, user->pw_gid};
+  for (const auto& dir : {data_dir, socket_dir}) {
+    if (auto given = give_to(dir, *user); !given) return std::unexpected(given.error());
+  }
+  return owner;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<EmbeddedPostgres>> EmbeddedPostgres::start(const EmbeddedOptions& options, Logger& log) {
@@ -197,15 +219,17 @@ Result<std::unique_ptr<EmbeddedPostgres>> EmbeddedPostgres::start(const Embedded
     return fail(Failure::invalid, "data_dir.create",
                 fmt::format("cannot create {}: {}. Choose another --data-dir.", data_dir.string(), error.message()));
   }
+  const auto owner = owner_for(data_dir, socket_dir);
+  if (!owner) return std::unexpected(owner.error());
   fs::permissions(data_dir, fs::perms::owner_all, error);
   fs::permissions(socket_dir, fs::perms::owner_all, error);
   if (!fs::exists(cluster / "PG_VERSION")) {
     log.info("making a private PostgreSQL cluster", {{"directory", cluster.string()}});
-    if (auto made = initialise(*bin, cluster, log_file); !made) return std::unexpected(made.error());
+    if (auto made = initialise(*bin, cluster, log_file, *owner); !made) return std::unexpected(made.error());
   }
   if (auto ended = end_left_behind(cluster, log); !ended) return std::unexpected(ended.error());
 
-  const pid_t pid = spawn(postgres_command(*bin, cluster, socket_dir, options.durable), log_file);
+  const pid_t pid = spawn(postgres_command(*bin, cluster, socket_dir, options.durable), log_file, *owner);
   std::unique_ptr<EmbeddedPostgres> postgres(new EmbeddedPostgres(socket_dir, pid, log));
   const auto begin = steady_clock::now();
   while (!answers(postgres->conninfo())) {

@@ -20,8 +20,8 @@ struct EmbeddedOptions {
 class EmbeddedPostgres {
  public:
   /// initdb where there is no cluster yet, then starts it and waits until it answers. A cluster left behind by a
-  /// killed server recovers; one whose postmaster still runs is waited for, then stopped. Never works as root
-  /// (PostgreSQL refuses): see drop_root().
+  /// killed server recovers; one whose postmaster still runs is waited for, then stopped. Where root calls, PostgreSQL
+  /// itself runs as an unprivileged user, as in drop_root().
   static Result<std::unique_ptr<EmbeddedPostgres>> start(const EmbeddedOptions& options, Logger& log);
   ~EmbeddedPostgres();  ///< Fast shutdown; waits until it is done.
   EmbeddedPostgres(const EmbeddedPostgres&) = delete;

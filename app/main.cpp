@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdlib>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "app/demo.hpp"
+#include "app/options_table.hpp"
+#include "app/serve.hpp"
+#include "app/server.hpp"
+
+namespace mooring::app {
+namespace {
+
+std::optional<std::string> environment(const std::string& name) {
+  const char* value = std::getenv(name.c_str());
+  return value == nullptr ? std::nullopt : std::optional<std::string>(value);
+}
+
+/// Flags as text; their values are checked by load_options together with those of file and environment.
+struct ServeFlags {
+  std::map<std::string, std::string> values;
+  std::string config_file;
+};
+
+void add_serve_flags(CLI::App& verb, ServeFlags& flags) {
+  for (const auto& spec : serve_options()) {
+    const std::string name(spec.name);
+    verb.add_option_function<std::string>(
+        "--" + name, [&flags, name](const std::string& value) { flags.values[name] = value; });
+  }
+  verb.add_option("--config", flags.config_file);
+}
+
+int run_serve(const ServeFlags& flags) {
+  const auto options = load_options(serve_options(), flags.values, environment, flags.config_file);
+  if (!options) {
+    fmt::print(stderr, "mooring: {}\n", options.error().message);
+    return 2;
+  }
+  return serve(*options);
+}
+
+std::string help() {
+  return fmt::format(
+      "Mooring {} holds Apple devices to their declared state.\n\n"
+      "usage: mooring VERB [OPTIONS]\n\n"
+      "  serve               run the server\n"
+      "  demo                run a server with a simulated fleet and watch it converge\n"
+      "  docs configuration  print docs/configuration.md\n"
+      "  version             print the version\n\n"
+      "Options of serve (each also as MOORING_... in the environment, or in the YAML file given by --config):\n\n{}\n{}",
+      kVersion, options_help(serve_options()), demo_help());
+}
+
+int run(int argc, char** argv) {
+  CLI::App cli("Mooring");
+  cli.set_help_flag();
+  bool wants_help = false;
+  cli.add_flag("-h,--help", wants_help);
+  ServeFlags flags;
+  auto* serve_verb = cli.add_subcommand("serve");
+  serve_verb->set_help_flag();
+  serve_verb->add_flag("-h,--help", wants_help);
+  add_serve_flags(*serve_verb, flags);
+  DemoOptions demo_options;
+  auto* demo_verb = cli.add_subcommand("demo");
+  demo_verb->set_help_flag();
+  demo_verb->add_flag("-h,--help", wants_help);
+  demo_verb->add_flag("--once", demo_options.once);
+  demo_verb->add_option("--devices", demo_options.devices)->check(CLI::Range(10, 5000));
+  demo_verb->add_option("--seed", demo_options.seed);
+  demo_verb->add_option("--data-dir", demo_options.data_dir);
+  demo_verb->add_option("--examples", demo_options.examples);
+  demo_verb->add_option("--device-listen", demo_options.device_listen);
+  demo_verb->add_option("--api-listen", demo_options.api_listen);
+  demo_verb->add_option("--timeout", demo_options.timeout_seconds)->check(CLI::Range(10, 3600));
+  auto* docs_verb = cli.add_subcommand("docs");
+  docs_verb->add_subcommand("configuration");
+  auto* version_verb = cli.add_subcommand("version");
+  auto* help_verb = cli.add_subcommand("help");
+  try {
+    cli.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    fmt::print(stderr, "mooring: {}\nTry mooring --help.\n", error.what());
+    return 2;
+  }
+  if (version_verb->parsed()) {
+    fmt::print("mooring {}\n", kVersion);
+    return 0;
+  }
+  if (docs_verb->parsed()) {
+    fmt::print("{}", options_markdown(serve_options()));
+    return 0;
+  }
+  if (wants_help || help_verb->parsed()) {
+    fmt::print("{}", help());
+    return 0;
+  }
+  if (serve_verb->parsed()) return run_serve(flags);
+  if (demo_verb->parsed()) return demo(demo_options);
+  fmt::print("{}", help());
+  return 2;
+}
+
+}  // namespace
+}  // namespace mooring::app
+
+int main(int argc, char** argv) { return mooring::app::run(argc, argv); }

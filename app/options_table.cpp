@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/options_table.hpp"
+
+#include <array>
+
+namespace mooring::app {
+
+std::span<const OptionSpec> serve_options() {
+  static const std::array specs{
+      OptionSpec{"data-dir", OptionType::text, "./mooring-data",
+                 "Directory of the embedded PostgreSQL, the master key and the pid file."},
+      OptionSpec{"database-url", OptionType::text, "",
+                 "PostgreSQL to use instead of the embedded one, e.g. postgresql://user@host/mooring.", {}, true},
+      OptionSpec{"postgres-bin-dir", OptionType::text, "",
+                 "Where initdb and postgres are; empty looks in the usual places."},
+      OptionSpec{"database-connections", OptionType::integer, "4", "Connections for API requests and rare statements."},
+      OptionSpec{"device-listen", OptionType::text, "0.0.0.0:8443",
+                 "Address for devices: /mdm, /mdm/checkin, /mdm/connect. Plain HTTP: put a TLS proxy in front."},
+      OptionSpec{"device-identity", OptionType::choice, "on",
+                 "Whether devices must prove who they are. This version offers only off, which must be said "
+                 "explicitly: anyone who reaches the listener can speak for any device.",
+                 {"on", "off"}},
+      OptionSpec{"api-listen", OptionType::text, "127.0.0.1:8000",
+                 "Address for administrators: /v1, /metrics, /healthz, /readyz."},
+      OptionSpec{"push-url", OptionType::text, "",
+                 "Push service that takes APNs requests over HTTP/1.1, e.g. http://127.0.0.1:2197; empty: devices are "
+                 "not woken and come by themselves."},
+      OptionSpec{"log-level", OptionType::choice, "info", "Least level that is written.",
+                 {"debug", "info", "warning", "error", "off"}},
+      OptionSpec{"log-format", OptionType::choice, "logfmt", "One line each, on standard error.", {"logfmt", "json"}},
+      OptionSpec{"inventory-interval", OptionType::duration, "6h",
+                 "Between two readings of a device's own lists, plus or minus a tenth."},
+      OptionSpec{"retry-base", OptionType::duration, "1m",
+                 "Wait before the second attempt at an item; each further wait is four times as long."},
+      OptionSpec{"retry-max", OptionType::duration, "6h", "Longest wait between attempts."},
+      OptionSpec{"retry-attempts", OptionType::integer, "5",
+                 "Attempts at one version of an item on a device before it counts as failed."},
+      OptionSpec{"repair-limit", OptionType::integer, "5",
+                 "Repairs of one item on a device within a day before it is quarantined."},
+      OptionSpec{"push-retry-base", OptionType::duration, "10m",
+                 "Wait before a silent device with open commands is pushed again; grows fourfold."},
+      OptionSpec{"push-retry-max", OptionType::duration, "12h", "Longest wait between such pushes."},
+      OptionSpec{"verify-patience", OptionType::duration, "10m",
+                 "How long a list that would prove repairs waits for commands that are still unanswered."},
+      OptionSpec{"reconcile-batch", OptionType::integer, "500", "Devices of one pass."},
+      OptionSpec{"reconcile-poll", OptionType::duration, "1s", "Between looks for due devices when nothing rings."},
+      OptionSpec{"gauge-interval", OptionType::duration, "5s", "Between updates of the fleet's gauges in /metrics."},
+      OptionSpec{"retention-results", OptionType::duration, "30d", "How long answered commands are kept."},
+      OptionSpec{"retention-events", OptionType::duration, "90d", "How long events are kept."},
+      OptionSpec{"drain-timeout", OptionType::duration, "10s",
+                 "How long running requests may take to finish after SIGTERM."},
+  };
+  return specs;
+}
+
+}  // namespace mooring::app

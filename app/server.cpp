@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/server.hpp"
+
+#include <fmt/format.h>
+
+#include <atomic>
+#include <filesystem>
+#include <optional>
+
+#include "api/api.hpp"
+#include "api/auth.hpp"
+#include "app/data_dir.hpp"
+#include "base/crypto/secret_box.hpp"
+#include "base/http/server.hpp"
+#include "base/postgres/embedded.hpp"
+#include "base/postgres/migrations.hpp"
+#include "core/activity.hpp"
+#include "core/checkin.hpp"
+#include "core/device_endpoint.hpp"
+#include "core/janitor.hpp"
+#include "core/migrations.hpp"
+#include "core/payload_cache.hpp"
+#include "core/push.hpp"
+#include "core/report.hpp"
+#include "reconciler/gauges.hpp"
+#include "reconciler/reconciler.hpp"
+
+namespace mooring::app {
+namespace {
+
+namespace fs = std::filesystem;
+
+reconciler::Policy policy_from(const Options& options) {
+  return {.inventory_interval = options.duration("inventory-interval"),
+          .retry_base = options.duration("retry-base"),
+          .retry_max = options.duration("retry-max"),
+          .attempts = static_cast<int>(options.integer("retry-attempts")),
+          .repairs = static_cast<int>(options.integer("repair-limit")),
+          .repair_window = std::chrono::hours(24),
+          .push_base = options.duration("push-retry-base"),
+          .push_max = options.duration("push-retry-max"),
+          .verify_patience = options.duration("verify-patience")};
+}
+
+pg::ConnectOptions connection(const std::string& conninfo, const char* name, bool point_queries = false) {
+  return {.conninfo = conninfo,
+          .application_name = fmt::format("mooring {}", name),
+          .point_queries = point_queries};
+}
+
+Result<> check_identity(const Options& options, Logger& log) {
+  if (options.text("device-identity") != "off") {
+    return fail(Failure::unsupported, "identity.not_available",
+                "this version cannot verify device identities yet. To run without, say --device-identity=off, and "
+                "only where nobody but your devices (or a proxy that verifies them) reaches --device-listen.");
+  }
+  log.warning("DEVICE IDENTITY IS OFF: whoever reaches the device listener can speak for any device",
+              {{"device_listen", options.text("device-listen")}});
+  return {};
+}
+
+/// What outlives the parts that connect to it.
+struct Foundation {
+  std::optional<DataDirLock> lock;
+  std::unique_ptr<pg::EmbeddedPostgres> postgres;
+  std::string conninfo;
+  crypto::SecretBox::Key key{};
+};
+
+Result<Foundation> lay_foundation(const Options& options, Logger& log) {
+  Foundation foundation;
+  const fs::path data_dir = fs::absolute(options.text("data-dir"));
+  auto user = pg::drop_root(data_dir);
+  if (!user) return std::unexpected(user.error());
+  if (!user->empty()) log.info("started by root: now running as another user", {{"user", *user}});
+  std::error_code error;
+  fs::create_directories(data_dir, error);
+  if (error) {
+    return fail(Failure::invalid, "data_dir.create",
+                fmt::format("cannot create {}: {}. Choose another --data-dir.", data_dir.string(), error.message()));
+  }
+  auto lock = DataDirLock::take(data_dir);
+  if (!lock) return std::unexpected(lock.error());
+  foundation.lock.emplace(std::move(*lock));
+  auto key = crypto::load_or_make_master_key(data_dir / "master.key");
+  if (!key) return std::unexpected(key.error());
+  foundation.key = *key;
+  if (!options.text("database-url").empty()) {
+    foundation.conninfo = options.text("database-url");
+    return foundation;
+  }
+  auto postgres = pg::EmbeddedPostgres::start(
+      {.data_dir = data_dir, .bin_dir = options.text("postgres-bin-dir")}, log);
+  if (!postgres) return std::unexpected(postgres.error());
+  foundation.postgres = std::move(*postgres);
+  foundation.conninfo = foundation.postgres->conninfo();
+  return foundation;
+}
+
+/// Migrates and makes the first API token; its text, or empty.
+Result<std::string> prepare_database(const std::string& conninfo, const Clock& clock, Logger& log) {
+  try {
+    pg::Connection first(connection(conninfo, "setup"));
+    if (auto migrated = pg::migrate(first, core::migrations::embedded_files(), log); !migrated) {
+      return std::unexpected(migrated.error());
+    }
+    auto token = api::ensure_first_token(first, clock.now());
+    if (!token) return std::unexpected(token.error());
+    return token->value_or("");
+  } catch (const pg::SqlError& error) {
+    return std::unexpected(pg::to_error(error));
+  }
+}
+
+Result<> prepare_reconciler(const std::string& conninfo, reconciler::Reconciler& reconciler) {
+  try {
+    pg::Connection first(connection(conninfo, "setup"));
+    return reconciler.prepare(first);
+  } catch (const pg::SqlError& error) {
+    return std::unexpected(pg::to_error(error));
+  }
+}
+
+}  // namespace
+
+/// In the order in which they depend on each other; torn down the other way round.
+struct Server::Parts {
+  Parts(boost::asio::any_io_executor io, const Options& options, const Clock& clock, Logger& log, Metrics& metrics,
+        Foundation base)
+      : foundation(std::move(base)),
+        conninfo(foundation.conninfo),
+        secrets(foundation.key),
+        pool({.connect = connection(conninfo, "pool"),
+              .connections = static_cast<std::size_t>(options.integer("database-connections"))},
+             log, metrics),
+        pusher(io, {.url = options.text("push-url")}, pool, clock, log, metrics),
+        reconciler({.connect = connection(conninfo, "reconciler"),
+                    .policy = policy_from(options),
+                    .batch = static_cast<int>(options.integer("reconcile-batch")),
+                    .poll = options.duration("reconcile-poll")},
+                   [this](std::span<const std::int64_t> enrollments) { pusher.request(enrollments); }, clock, log,
+                   metrics),
+        checkins(connection(conninfo, "checkin", true), pool, secrets, clock, log, metrics),
+        reports(connection(conninfo, "report", true), clock, log, metrics),
+        payloads(pool),
+        activity(connection(conninfo, "activity", true), clock, log),
+        endpoint(checkins, reports, payloads, activity, [this] { reconciler.ring(); }, log),
+        api({.pool = pool,
+             .pusher = pusher,
+             .clock = clock,
+             .log = log,
+             .metrics = metrics,
+             .ring = [this] { reconciler.ring(); },
+             .ready = [this] { return ready.load(); },
+             .version = kVersion}),
+        janitor(connection(conninfo, "janitor"),
+                {.results = options.duration("retention-results"), .events = options.duration("retention-events")},
+                clock, log),
+        gauges(connection(conninfo, "gauges"), clock, log, metrics, options.duration("gauge-interval")),
+        device_listener(io, {.name = "device", .listen = options.text("device-listen")}, endpoint.routes(), log,
+                        metrics),
+        api_listener(io, {.name = "api", .listen = options.text("api-listen")}, api.routes(), log, metrics) {}
+
+  Foundation foundation;
+  const std::string& conninfo;
+  std::atomic<bool> ready{false};
+  crypto::SecretBox secrets;
+  pg::Pool pool;
+  core::Pusher pusher;
+  reconciler::Reconciler reconciler;
+  core::CheckinStore checkins;
+  core::ReportStore reports;
+  core::PayloadCache payloads;
+  core::Activity activity;
+  core::DeviceEndpoint endpoint;
+  api::Api api;
+  core::Janitor janitor;
+  reconciler::Gauges gauges;
+  http::Server device_listener;
+  http::Server api_listener;
+  std::string first_token;
+};
+
+Server::Server(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+Server::~Server() = default;
+
+Result<std::unique_ptr<Server>> Server::start(boost::asio::any_io_executor executor, const Options& options,
+                                              const Clock& clock, Logger& log, Metrics& metrics) {
+  if (auto checked = check_identity(options, log); !checked) return std::unexpected(checked.error());
+  auto foundation = lay_foundation(options, log);
+  if (!foundation) return std::unexpected(foundation.error());
+  auto token = prepare_database(foundation->conninfo, clock, log);
+  if (!token) return std::unexpected(token.error());
+  metrics.gauge("mooring_build_info", "Which build this is.", {{"version", kVersion}, {"compiler", __VERSION__}}).Set(1);
+
+  std::unique_ptr<Server> server(
+      new Server(std::make_unique<Parts>(executor, options, clock, log, metrics, std::move(*foundation))));
+  auto& parts = *server->parts_;
+  parts.first_token = std::move(*token);
+  if (auto prepared = prepare_reconciler(parts.conninfo, parts.reconciler); !prepared) {
+    return std::unexpected(prepared.error());
+  }
+  for (auto* listener : {&parts.device_listener, &parts.api_listener}) {
+    if (auto listening = listener->start(); !listening) return std::unexpected(listening.error());
+  }
+  parts.reconciler.start();
+  parts.ready = true;
+  return server;
+}
+
+std::string Server::device_url() const { return parts_->device_listener.url(); }
+std::string Server::api_url() const { return parts_->api_listener.url(); }
+const std::string& Server::first_token() const { return parts_->first_token; }
+
+Task<> Server::drain(std::chrono::milliseconds grace) {
+  parts_->ready = false;
+  co_await parts_->device_listener.drain(grace);
+  co_await parts_->api_listener.drain(grace);
+  parts_->reconciler.stop();
+}
+
+}  // namespace mooring::app

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/janitor.hpp"
+
+#include "core/counters.hpp"
+
+namespace mooring::core {
+namespace {
+
+constexpr pg::Statement kExpire{"janitor_expire", R"(
+with gone as (
+  delete from commands c using (
+    select id from commands where expires_at <= $1 order by expires_at limit $2 for update skip locked) x
+  where c.id = x.id returning c.*
+), stored as (
+  insert into command_results (enrollment_id, uuid, payload_id, request_type, status, item_id, created_at, answered_at)
+  select g.enrollment_id, g.uuid, g.payload_id, p.request_type, 6, g.item_id, g.created_at, $1
+  from gone g join payloads p on p.id = g.payload_id
+  on conflict (enrollment_id, uuid) do nothing
+), counted as ()" MOORING_COUNT_FROM(R"(
+  select case status when 0 then 'commands.queued' else 'commands.not_now' end, -1 from gone)") R"()
+select count(*) from gone)"};
+
+// BRIN indexes find the old end of these tables without reading the rest.
+constexpr pg::Statement kResults{"janitor_results", R"(
+delete from command_results where ctid = any (array(
+  select ctid from command_results where answered_at < $1 limit $2 for update skip locked)))"};
+constexpr pg::Statement kRequests{"janitor_requests", R"(
+delete from command_requests where ctid = any (array(
+  select q.ctid from command_requests q where q.created_at < $1
+    and not exists (select from commands c where c.enrollment_id = any (q.enrollments) and c.uuid = q.uuid)
+  limit $2 for update skip locked)))"};
+constexpr pg::Statement kEvents{"janitor_events", R"(
+delete from events where ctid = any (array(
+  select ctid from events where created_at < $1 limit $2 for update skip locked)))"};
+
+}  // namespace
+
+Tidied tidy(pg::Connection& connection, const Retention& retention, Time now) {
+  Tidied tidied;
+  tidied.expired = connection.exec(kExpire, now, retention.batch)[0].int64(0);
+  tidied.results = connection.exec(kResults, now - retention.results, retention.batch).affected();
+  tidied.requests = connection.exec(kRequests, now - retention.results, retention.batch).affected();
+  tidied.events = connection.exec(kEvents, now - retention.events, retention.batch).affected();
+  return tidied;
+}
+
+Janitor::Janitor(pg::ConnectOptions connect, Retention retention, const Clock& clock, Logger& log,
+                 std::chrono::milliseconds every)
+    : connect_(std::move(connect)), retention_(retention), clock_(clock), log_(log), every_(every) {
+  thread_ = std::thread([this] { run(); });
+}
+
+Janitor::~Janitor() {
+  {
+    const std::scoped_lock lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_all();
+  thread_.join();
+}
+
+void Janitor::run() {
+  pg::ConnectionKeeper keeper(connect_, log_);
+  while (true) {
+    {
+      std::unique_lock lock(mutex_);
+      if (wake_.wait_for(lock, every_, [this] { return stopping_; })) return;
+    }
+    if (auto* connection = keeper.get()) round(*connection);
+  }
+}
+
+void Janitor::round(pg::Connection& connection) {
+  try {
+    const auto tidied = tidy(connection, retention_, clock_.now());
+    if (tidied.expired + tidied.results + tidied.events > 0) {
+      log_.debug("old rows removed", {{"expired", tidied.expired},
+                                      {"results", tidied.results},
+                                      {"requests", tidied.requests},
+                                      {"events", tidied.events}});
+    }
+  } catch (const pg::SqlError& error) {
+    log_.warning("old rows could not be removed", {{"error", error.what()}});
+  }
+}
+
+}  // namespace mooring::core

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// Keeps tables bounded: expires commands, prunes answered ones and old events, in small batches that block nobody.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <mutex>
+#include <thread>
+
+#include "base/clock.hpp"
+#include "base/log.hpp"
+#include "base/postgres/pool.hpp"
+
+namespace mooring::core {
+
+struct Retention {
+  Duration results = std::chrono::hours(24 * 30);
+  Duration events = std::chrono::hours(24 * 90);
+  std::int64_t batch = 5000;  ///< Rows of one statement.
+};
+
+struct Tidied {
+  std::int64_t expired = 0;
+  std::int64_t results = 0;
+  std::int64_t requests = 0;
+  std::int64_t events = 0;
+};
+
+/// One round: at most one batch of each. Safe in any number of processes.
+Tidied tidy(pg::Connection& connection, const Retention& retention, Time now);
+
+class Janitor {
+ public:
+  Janitor(pg::ConnectOptions connect, Retention retention, const Clock& clock, Logger& log,
+          std::chrono::milliseconds every = std::chrono::seconds(10));
+  ~Janitor();
+  Janitor(const Janitor&) = delete;
+  Janitor& operator=(const Janitor&) = delete;
+
+ private:
+  void run();
+  void round(pg::Connection& connection);
+
+  pg::ConnectOptions connect_;
+  Retention retention_;
+  const Clock& clock_;
+  Logger& log_;
+  std::chrono::milliseconds every_;
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  bool stopping_ = false;
+  std::thread thread_;
+};
+
+}  // namespace mooring::core

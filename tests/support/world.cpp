@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/support/world.hpp"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <optional>
+
+#include "base/plist/plist.hpp"
+#include "core/queue.hpp"
+#include "director/profiles.hpp"
+#include "reconciler/item_state.hpp"
+#include "schema/schema.hpp"
+
+namespace mooring::test {
+namespace {
+
+constexpr Time kStart{std::chrono::microseconds{1'793'000'000'000'000}};
+constexpr std::uint64_t kSeed = 7;
+
+template <class T>
+T must(Result<T> result) {
+  if (!result) {
+    ADD_FAILURE() << result.error().code << ": " << result.error().message;
+    std::abort();
+  }
+  if constexpr (!std::is_void_v<T>) return std::move(*result);
+}
+
+/// Runs `body` in a transaction on the test's connection.
+template <class T, class Body>
+T transact(pg::Connection& connection, Body body) {
+  return must(pg::in_transaction(connection, [&](pg::Connection& c) -> Result<T> { return body(c); }));
+}
+
+}  // namespace
+
+std::string profile(const std::string& identifier, const std::string& value) {
+  const plist::Dict payload{{"PayloadType", "com.apple.ManagedClient.preferences"},
+                            {"PayloadIdentifier", identifier + ".payload"},
+                            {"PayloadUUID", "B0E3C5B8-6E2D-4F59-9A57-3B0C5A1C7D11"},
+                            {"PayloadVersion", 1},
+                            {"Value", value}};
+  return plist::to_xml(plist::Dict{{"PayloadType", "Configuration"},
+                                   {"PayloadIdentifier", identifier},
+                                   {"PayloadUUID", "6F0B1C5E-0C9A-4B5B-8E55-0E6B4B1B2C11"},
+                                   {"PayloadVersion", 1},
+                                   {"PayloadDisplayName", identifier},
+                                   {"PayloadContent", plist::Array(1, payload)}});
+}
+
+/// Straight into the endpoint's handlers; watches that what passes satisfies Apple's schema.
+class World::EndpointTransport final : public simulator::Transport {
+ public:
+  EndpointTransport(World& world, const simulator::Device& device) : world_(world), device_(device) {}
+
+  Task<Result<http::Response>> put(std::string path, std::string content_type, std::string body) override {
+    http::Request request;
+    request.method = "PUT";
+    request.target = path;
+    request.headers.set("Content-Type", content_type);
+    request.body = std::move(body);
+    for (auto& route : world_.routes_) {
+      if (route.pattern == path && route.method == "PUT") co_return co_await route.handler(std::move(request));
+    }
+    co_return fail(Failure::not_found, "test.route", path);
+  }
+
+  void watch(simulator::Direction direction, const plist::Dict& message) {
+    const auto& schema = schema::Schema::apple();
+    schema::Problems problems;
+    if (direction == simulator::Direction::to_device) {
+      const auto* command = message.dict("Command");
+      if (command == nullptr) return;
+      if (const auto* uuid = message.string("CommandUUID")) last_type_[*uuid] = *command->string("RequestType");
+      problems = schema.check_request(*command, device_.target());
+    } else if (message.string("MessageType") != nullptr) {
+      problems = schema.check_checkin(message, device_.target());
+    } else if (const auto* uuid = message.string("CommandUUID")) {
+      problems = schema.check_report(last_type_[*uuid], message, device_.target());
+    }
+    if (!problems.empty()) world_.schema_problems.push_back(schema::to_string(problems));
+  }
+
+ private:
+  World& world_;
+  const simulator::Device& device_;
+  std::map<std::string, std::string> last_type_;
+};
+
+World::World(reconciler::Policy policy)
+    : clock(kStart),
+      secrets_(crypto::SecretBox::Key{}),
+      pool_({.connect = db.connect_options(), .connections = 2}, db.log, db.metrics),
+      checkins_(db.connect_options(true), pool_, secrets_, clock, db.log, db.metrics),
+      reports_(db.connect_options(true), clock, db.log, db.metrics),
+      payloads_(pool_),
+      activity_(db.connect_options(), clock, db.log),
+      endpoint_(checkins_, reports_, payloads_, activity_, {}, db.log),
+      routes_(endpoint_.routes()),
+      reconciler_({.connect = db.connect_options(), .policy = policy},
+                  [this](std::span<const std::int64_t> ids) { pushes_.insert(pushes_.end(), ids.begin(), ids.end()); },
+                  clock, db.log, db.metrics) {
+  must(reconciler_.prepare(connection()));
+}
+
+World::~World() { EXPECT_TRUE(schema_problems.empty()) << schema_problems.front(); }
+
+template <class T>
+T World::run(Task<T> task) {
+  std::optional<T> out;
+  io_.restart();
+  boost::asio::co_spawn(io_, std::move(task), [&](std::exception_ptr error, T value) {
+    if (error) std::rethrow_exception(error);
+    out.emplace(std::move(value));
+  });
+  io_.run();
+  return std::move(*out);
+}
+
+std::unique_ptr<simulator::Device> World::make_device(int index) {
+  return std::make_unique<simulator::Device>(simulator::make_identity(kSeed, static_cast<std::uint64_t>(index)),
+                                             simulator::DeviceOptions{.seed = static_cast<std::uint64_t>(index) + 1});
+}
+
+void World::enroll(simulator::Device& device) {
+  EndpointTransport transport(*this, device);
+  simulator::Session session(device, transport, clock,
+                             {.observer = [&](auto direction, const auto& dict) { transport.watch(direction, dict); }});
+  must(run(session.enroll()));
+}
+
+simulator::SessionOutcome World::connect(simulator::Device& device) {
+  if (!device.connect(clock.now())) return {};
+  EndpointTransport transport(*this, device);
+  simulator::Session session(device, transport, clock,
+                             {.observer = [&](auto direction, const auto& dict) { transport.watch(direction, dict); }});
+  return must(run(session.run()));
+}
+
+http::Response World::put(const std::string& path, const plist::Dict& message) {
+  return put_bytes(path, plist::to_xml(message));
+}
+
+http::Response World::put_bytes(const std::string& path, const std::string& body, const std::string& content_type) {
+  const auto device = make_device();
+  EndpointTransport transport(*this, *device);
+  return must(run(transport.put(path, content_type, body)));
+}
+
+http::Response World::report(const std::string& udid, const std::string& status, const std::string& command_uuid) {
+  plist::Dict message{{"UDID", udid}, {"Status", status}};
+  if (!command_uuid.empty()) message.set("CommandUUID", command_uuid);
+  return put("/mdm", message);
+}
+
+std::size_t World::reconcile() {
+  std::size_t total = 0;
+  while (true) {
+    const auto taken = must(reconciler_.run_once(connection()));
+    if (taken == 0) return total;
+    total += taken;
+  }
+}
+
+void World::settle(simulator::Device& device, int rounds) {
+  for (int i = 0; i < rounds; ++i) {
+    const auto passes = reconcile();
+    const auto outcome = connect(device);
+    if (passes == 0 && outcome.commands == 0) return;
+  }
+}
+
+void World::declare(const std::string& name, const std::string& mobileconfig) {
+  const auto document = must(director::read_profile(mobileconfig));
+  transact<director::PutProfile>(connection(), [&](pg::Connection& c) {
+    return director::put_profile(c, name, document, clock.now());
+  });
+}
+
+void World::assign(const std::string& name, const std::string& scope, director::Intent intent) {
+  const auto parsed = must(director::Scope::parse(scope));
+  transact<director::PutAssignment>(connection(), [&](pg::Connection& c) {
+    return director::put_assignment(c, name, parsed, intent, clock.now());
+  });
+}
+
+void World::unassign(const std::string& name, const std::string& scope) {
+  const auto deleted = transact<bool>(connection(), [&](pg::Connection& c) -> Result<bool> {
+    for (const auto& assignment : director::list_assignments(c, 0, 1000)) {
+      if (assignment.item_name == name && assignment.scope.text() == scope) {
+        return director::delete_assignment(c, assignment.id, clock.now());
+      }
+    }
+    return false;
+  });
+  ASSERT_TRUE(deleted) << name << " is not assigned to " << scope;
+}
+
+void World::remove_profile(const std::string& name) {
+  const auto deleted = transact<bool>(
+      connection(), [&](pg::Connection& c) -> Result<bool> { return director::delete_profile(c, name, clock.now()); });
+  ASSERT_TRUE(deleted) << name;
+}
+
+std::string World::enqueue(const std::string& enrollment_id, const std::string& command_uuid,
+                           const std::string& request_type, int priority) {
+  plist::Dict command{{"RequestType", request_type}};
+  if (request_type == "DeviceInformation") command.set("Queries", plist::Array(1, plist::Value("UDID")));
+  const std::string bytes = plist::to_xml(plist::Dict{{"CommandUUID", command_uuid}, {"Command", command}});
+  const auto id = number(fmt::format("select id from enrollments where enrollment_id = '{}'", enrollment_id));
+  transact<bool>(connection(), [&](pg::Connection& c) -> Result<bool> {
+    const auto payload =
+        core::store_payload(c, {.body = bytes, .request_type = request_type, .relayed = true}, clock.now());
+    const std::vector<core::NewCommand> commands{{.enrollment = id,
+                                                  .uuid = core::encode_command_uuid(command_uuid),
+                                                  .payload = payload,
+                                                  .priority = static_cast<std::int16_t>(priority)}};
+    core::enqueue(c, commands, clock.now());
+    return true;
+  });
+  return bytes;
+}
+
+std::int64_t World::number(const std::string& sql) {
+  const std::string value = text(sql);
+  return value.empty() ? -1 : std::stoll(value);
+}
+
+std::string World::text(const std::string& sql) {
+  const auto rows = connection().script(fmt::format("select ({})::text", sql));
+  return rows.empty() || rows[0].is_null(0) ? std::string() : rows[0].text(0);
+}
+
+std::int64_t World::device_id(const simulator::Device& device) {
+  return number(fmt::format("select id from devices where udid = '{}'", device.identity().udid));
+}
+
+std::string World::state(const simulator::Device& device, const std::string& name) {
+  const auto number_text = text(fmt::format(
+      "select s.state from device_items s join items i on i.id = s.item_id where s.device_id = {} and i.name = '{}' "
+      "order by i.id desc limit 1",
+      device_id(device), name));
+  if (number_text.empty()) return "none";
+  return std::string(reconciler::name_of(static_cast<reconciler::ItemState>(std::stoi(number_text))));
+}
+
+}  // namespace mooring::test

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+// A whole server without its sockets and threads, simulated devices, and time that moves when told to: what the
+// tests of the loop run in.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <boost/asio/io_context.hpp>
+
+#include "base/clock.hpp"
+#include "base/crypto/secret_box.hpp"
+#include "core/activity.hpp"
+#include "core/checkin.hpp"
+#include "core/device_endpoint.hpp"
+#include "core/payload_cache.hpp"
+#include "core/report.hpp"
+#include "director/assignments.hpp"
+#include "reconciler/reconciler.hpp"
+#include "simulator/session.hpp"
+#include "tests/support/test_database.hpp"
+
+namespace mooring::test {
+
+/// A .mobileconfig with one payload; `value` makes its content differ.
+std::string profile(const std::string& identifier, const std::string& value = "1");
+
+class World {
+ public:
+  explicit World(reconciler::Policy policy = {});
+  ~World();
+
+  // ---- devices
+  /// A device of the seed's mix; the same index is the same device.
+  std::unique_ptr<simulator::Device> make_device(int index = 0);
+  void enroll(simulator::Device& device);
+  /// One connection: Idle, and whatever the server hands out. Every property list is held against Apple's schema.
+  simulator::SessionOutcome connect(simulator::Device& device);
+  /// One message as it is; the endpoint's answer.
+  http::Response put(const std::string& path, const plist::Dict& message);
+  http::Response put_bytes(const std::string& path, const std::string& body, const std::string& content_type = {});
+  http::Response report(const std::string& udid, const std::string& status, const std::string& command_uuid = {});
+
+  // ---- the server
+  /// Passes until nothing is due; returns how many devices were taken.
+  std::size_t reconcile();
+  /// Passes and connections in turn, `rounds` times at most, until a round changes nothing.
+  void settle(simulator::Device& device, int rounds = 12);
+  void advance(Duration by) { clock.advance(by); }
+  const std::vector<std::int64_t>& pushes() const { return pushes_; }
+
+  // ---- the administrator
+  void declare(const std::string& name, const std::string& mobileconfig);
+  void assign(const std::string& name, const std::string& scope = "all",
+              director::Intent intent = director::Intent::present);
+  void unassign(const std::string& name, const std::string& scope = "all");
+  void remove_profile(const std::string& name);
+  /// A raw command for one enrollment; the plist's own bytes are queued. Returns them.
+  std::string enqueue(const std::string& enrollment_id, const std::string& command_uuid,
+                      const std::string& request_type = "DeviceInformation", int priority = 0);
+
+  // ---- what is stored
+  std::int64_t number(const std::string& sql);
+  std::string text(const std::string& sql);
+  std::int64_t device_id(const simulator::Device& device);
+  /// name_of(state) of a declared profile on a device; "none" where there is no record.
+  std::string state(const simulator::Device& device, const std::string& name);
+
+  TestDatabase db;
+  ManualClock clock;
+  std::vector<std::string> schema_problems;  ///< Must stay empty.
+
+ private:
+  class EndpointTransport;
+  template <class T>
+  T run(Task<T> task);
+  pg::Connection& connection() { return db.connection(); }
+
+  boost::asio::io_context io_;
+  crypto::SecretBox secrets_;
+  pg::Pool pool_;
+  core::CheckinStore checkins_;
+  core::ReportStore reports_;
+  core::PayloadCache payloads_;
+  core::Activity activity_;
+  core::DeviceEndpoint endpoint_;
+  std::vector<http::Route> routes_;
+  std::vector<std::int64_t> pushes_;
+  reconciler::Reconciler reconciler_;
+};
+
+}  // namespace mooring::test
