@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "api/api.hpp"
+
+#include "api/auth.hpp"
+#include "api/detail/endpoint.hpp"
+#include "api/detail/json.hpp"
+#include "api/openapi.hpp"
+#include "director/devices.hpp"
+#include "schema/schema.hpp"
+
+namespace mooring::api {
+
+using detail::Access;
+using detail::Answer;
+using detail::Endpoint;
+using detail::Json;
+using detail::json_response;
+using http::Request;
+using http::Response;
+
+namespace {
+
+constexpr pg::Statement kApiReady{"api_ready", "select true"};
+
+using SharedRequest = std::shared_ptr<const Request>;
+
+Result<Answer> call_endpoint(const Endpoint& endpoint, const Request& request, Time now, pg::Connection& db) {
+  if (endpoint.access != Access::write) return endpoint.handle({db, request, now});
+  return pg::in_transaction(db, [&](pg::Connection& c) { return endpoint.handle({c, request, now}); });
+}
+
+Response refusal(const Error& error, std::string_view request_id) {
+  Response response = http::problem(error, request_id);
+  if (error.failure == Failure::unauthorized) {
+    const bool missing = error.code == "auth.missing";
+    response.headers.set("WWW-Authenticate", missing ? "Bearer" : "Bearer error=\"invalid_token\"");
+  }
+  return response;
+}
+
+}  // namespace
+
+struct Api::Impl {
+  explicit Impl(ApiDependencies dependencies) : d(std::move(dependencies)), authenticator(d.pool, d.clock) {}
+
+  Task<Response> serve(Endpoint endpoint, SharedRequest request);
+  Task<Response> push(SharedRequest request);
+  Task<Response> version(SharedRequest request);
+  Task<Response> healthz();
+  Task<Response> readyz(SharedRequest request);
+  Task<Response> metrics();
+  Task<Response> openapi();
+
+  /// Lets `next` answer once the token is known.
+  Task<Response> guard(SharedRequest request, std::function<Task<Response>(SharedRequest)> next);
+  http::Handler guarded(std::function<Task<Response>(SharedRequest)> next);
+  Response failed(const Request& request, const Error& error) const;
+  void after_commit(const Answer& answer);
+  void add(std::vector<http::Route>& routes, std::span<const Endpoint> endpoints);
+
+  ApiDependencies d;
+  Authenticator authenticator;
+};
+
+Response Api::Impl::failed(const Request& request, const Error& error) const {
+  if (http::status_of(error.failure) >= 500) {
+    d.log.warning("api request failed", {{"method", request.method},
+                                         {"path", request.path()},
+                                         {"code", error.code},
+                                         {"error", error.message},
+                                         {"request_id", request.id}});
+  }
+  return refusal(error, request.id);
+}
+
+Task<Response> Api::Impl::guard(SharedRequest request, std::function<Task<Response>(SharedRequest)> next) {
+  const auto known = co_await authenticator.check(std::string(request->headers.get("Authorization")));
+  if (!known) co_return failed(*request, known.error());
+  co_return co_await next(request);
+}
+
+http::Handler Api::Impl::guarded(std::function<Task<Response>(SharedRequest)> next) {
+  return [this, next = std::move(next)](Request request) {
+    return guard(std::make_shared<const Request>(std::move(request)), next);
+  };
+}
+
+Task<Response> Api::Impl::serve(Endpoint endpoint, SharedRequest request) {
+  pg::Pool::Body<Answer> body = [endpoint, request, now = d.clock.now()](pg::Connection& connection) {
+    return call_endpoint(endpoint, *request, now, connection);
+  };
+  auto answer = co_await d.pool.run<Answer>(std::move(body));
+  if (!answer) co_return failed(*request, answer.error());
+  after_commit(*answer);
+  if (endpoint.access != Access::read) {
+    d.log.info("api change", {{"method", request->method},
+                              {"path", request->path()},
+                              {"status", answer->response.status},
+                              {"request_id", request->id}});
+  }
+  co_return std::move(answer->response);
+}
+
+void Api::Impl::after_commit(const Answer& answer) {
+  if (answer.ring) d.ring();
+  if (!answer.push.empty()) d.pusher.request(answer.push);
+  if (answer.queued == 0) return;
+  // Any text may be queued as a RequestType, but only Apple's become series.
+  const bool known = schema::Schema::apple().command(answer.queued_type) != nullptr;
+  d.metrics
+      .counter("mooring_commands_total", "Commands by type and what became of them.",
+               {{"request_type", known ? answer.queued_type : "other"}, {"status", "queued"}})
+      .Increment(static_cast<double>(answer.queued));
+}
+
+Task<Response> Api::Impl::push(SharedRequest request) {
+  pg::Pool::Body<std::int64_t> find = [request](pg::Connection& connection) -> Result<std::int64_t> {
+    const auto device = director::find_device(connection, request->param("id"));
+    if (!device) return std::unexpected(device.error());
+    return director::device_channel(connection, device->id);
+  };
+  const auto enrollment = co_await d.pool.run<std::int64_t>(std::move(find));
+  if (!enrollment) co_return failed(*request, enrollment.error());
+  const auto pushed = co_await d.pusher.push_now(*enrollment);
+  if (!pushed) co_return failed(*request, pushed.error());
+  co_return json_response(200, {{"status", "pushed"}, {"apns_id", *pushed}});
+}
+
+Task<Response> Api::Impl::version(SharedRequest /*request*/) {
+  co_return json_response(200, {{"name", "mooring"}, {"version", d.version}});
+}
+
+Task<Response> Api::Impl::healthz() { co_return json_response(200, {{"status", "ok"}}); }
+
+Task<Response> Api::Impl::readyz(SharedRequest request) {
+  if (!d.ready()) {
+    co_return http::problem({Failure::unavailable, "server.not_ready", "The server is starting or draining."},
+                            request->id);
+  }
+  pg::Pool::Body<bool> ask = [](pg::Connection& connection) -> Result<bool> {
+    return !connection.exec(kApiReady).empty();
+  };
+  const auto answered = co_await d.pool.run<bool>(std::move(ask));
+  if (!answered) co_return failed(*request, answered.error());
+  co_return json_response(200, {{"status", "ready"}});
+}
+
+Task<Response> Api::Impl::metrics() {
+  co_return Response::text(200, d.metrics.text(), "text/plain; version=0.0.4; charset=utf-8");
+}
+
+Task<Response> Api::Impl::openapi() { co_return Response::text(200, openapi_json(), "application/json"); }
+
+void Api::Impl::add(std::vector<http::Route>& routes, std::span<const Endpoint> endpoints) {
+  for (const auto& endpoint : endpoints) {
+    const auto next = [this, endpoint](SharedRequest request) { return serve(endpoint, std::move(request)); };
+    routes.push_back({endpoint.method, endpoint.pattern, guarded(next)});
+  }
+}
+
+Api::Api(ApiDependencies dependencies) : impl_(std::make_unique<Impl>(std::move(dependencies))) {}
+
+Api::~Api() = default;
+
+std::vector<http::Route> Api::routes() {
+  Impl* impl = impl_.get();
+  std::vector<http::Route> routes;
+  routes.push_back({"GET", "/healthz", [impl](const Request&) { return impl->healthz(); }});
+  routes.push_back({"GET", "/readyz", [impl](Request request) {
+                      return impl->readyz(std::make_shared<const Request>(std::move(request)));
+                    }});
+  routes.push_back({"GET", "/metrics", [impl](const Request&) { return impl->metrics(); }});
+  routes.push_back({"GET", "/v1/openapi.json", [impl](const Request&) { return impl->openapi(); }});
+  routes.push_back({"GET", "/v1/version", impl->guarded([impl](SharedRequest request) {
+                      return impl->version(std::move(request));
+                    })});
+  routes.push_back({"POST", "/v1/devices/{id}/push",
+                    impl->guarded([impl](SharedRequest request) { return impl->push(std::move(request)); })});
+  for (const auto endpoints :
+       {detail::profile_endpoints(), detail::assignment_endpoints(), detail::device_endpoints(),
+        detail::device_state_endpoints(), detail::command_endpoints(), detail::drift_endpoints(),
+        detail::operation_endpoints()}) {
+    impl->add(routes, endpoints);
+  }
+  return routes;
+}
+
+}  // namespace mooring::api

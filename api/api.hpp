@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// The REST API v1 as routes for an http::Server. openapi.yaml says what each of them takes and answers.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/http/server.hpp"
+#include "base/log.hpp"
+#include "base/metrics.hpp"
+#include "base/postgres/pool.hpp"
+#include "core/push.hpp"
+
+namespace mooring::api {
+
+struct ApiDependencies {
+  pg::Pool& pool;
+  core::Pusher& pusher;
+  const Clock& clock;
+  Logger& log;
+  Metrics& metrics;
+  std::function<void()> ring;   ///< The reconciler's doorbell, rung after the commit of a change.
+  std::function<bool()> ready;  ///< false while the server starts or drains.
+  std::string version;
+};
+
+/// Must outlive every server that has its routes.
+class Api {
+ public:
+  explicit Api(ApiDependencies dependencies);
+  ~Api();
+  Api(const Api&) = delete;
+  Api& operator=(const Api&) = delete;
+
+  std::vector<http::Route> routes();
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace mooring::api

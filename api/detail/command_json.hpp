@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "api/detail/json.hpp"
+#include "core/queue.hpp"
+
+namespace mooring::api::detail {
+
+/// A command at one enrollment, without the report's bytes.
+Json command_json(const core::CommandRow& command);
+
+}  // namespace mooring::api::detail

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// What an endpoint is: a plain function on a database thread. api.cpp does the rest: token, transaction,
+// problem documents, and what follows a commit.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/http/message.hpp"
+#include "base/postgres/connection.hpp"
+#include "base/result.hpp"
+
+namespace mooring::api::detail {
+
+struct Call {
+  pg::Connection& db;
+  const http::Request& request;
+  Time now;
+};
+
+/// Effects happen after the commit, and only then.
+struct Answer {
+  http::Response response;
+  bool ring = false;               ///< Something was declared or marked: the reconciler shall look.
+  std::vector<std::int64_t> push;  ///< Enrollments to wake.
+  std::string queued_type;         ///< RequestType of commands that were queued.
+  std::size_t queued = 0;
+
+  Answer() = default;
+  Answer(http::Response made) : response(std::move(made)) {}  // NOLINT(google-explicit-constructor)
+};
+
+enum class Access : std::uint8_t {
+  read,   ///< Each statement by itself.
+  write,  ///< In one transaction, which a problem rolls back; may run again after a serialization failure.
+  slow,   ///< Works before it opens a transaction of its own.
+};
+
+struct Endpoint {
+  const char* method;
+  const char* pattern;
+  Access access;
+  Result<Answer> (*handle)(Call call);
+};
+
+std::span<const Endpoint> profile_endpoints();
+std::span<const Endpoint> assignment_endpoints();
+std::span<const Endpoint> device_endpoints();
+std::span<const Endpoint> device_state_endpoints();
+std::span<const Endpoint> command_endpoints();
+std::span<const Endpoint> drift_endpoints();
+std::span<const Endpoint> operation_endpoints();
+
+}  // namespace mooring::api::detail

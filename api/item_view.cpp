@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "api/detail/item_view.hpp"
+
+#include <algorithm>
+
+namespace mooring::api::detail {
+namespace {
+
+using reconciler::DeviceSnapshot;
+using reconciler::ItemRecord;
+using reconciler::ItemState;
+using reconciler::RecordIntent;
+
+constexpr std::string_view kNotEnrolled = "the device is not enrolled: nothing can be sent to it";
+constexpr std::string_view kNoPassYet = "declared; the next pass over this device looks at it";
+
+RecordIntent intent_of(const reconciler::Desired& desired) {
+  return desired.intent == director::Intent::present ? RecordIntent::present : RecordIntent::absent;
+}
+
+std::string_view reason_of_state(ItemState state) {
+  switch (state) {
+    case ItemState::pending:
+      return "the next pass over this device decides what to send";
+    case ItemState::commanded:
+      return "a command is queued or being worked on";
+    case ItemState::acknowledged:
+      return "acknowledged; waiting for the device's own list to show it";
+    case ItemState::backing_off:
+      return "refused or without effect; it is tried again later";
+    case ItemState::failed:
+      return "given up: waits for a new version or a re-push";
+    case ItemState::quarantined:
+      return "lost again and again: waits for a new version or a re-push";
+    case ItemState::verified:
+      break;
+  }
+  return {};
+}
+
+/// The record's own words where it still speaks of what is declared now.
+void describe_state(ItemView& view, const DeviceSnapshot& snapshot, bool is_current) {
+  if (!is_current || !snapshot.row.enabled) {
+    view.state = ItemState::pending;
+    view.reason = snapshot.row.enabled ? kNoPassYet : kNotEnrolled;
+    return;
+  }
+  view.state = view.record->state;
+  if (view.state == ItemState::verified && view.intent != RecordIntent::ended) return;
+  view.reason = view.record->reason.empty() ? reason_of_state(view.state) : view.record->reason;
+}
+
+void add_evidence(ItemView& view, const DeviceSnapshot& snapshot) {
+  if (snapshot.evidence.profiles) {
+    const auto* observed = snapshot.evidence.profiles->find(view.identifier);
+    if (observed != nullptr) view.observed_uuid = observed->uuid;
+  }
+  const auto open = std::ranges::find(snapshot.open, view.item, &reconciler::OpenCommand::item);
+  if (open != snapshot.open.end()) view.command = &*open;
+}
+
+const ItemRecord* find_record(const DeviceSnapshot& snapshot, std::int32_t item) {
+  const auto found = std::ranges::find(snapshot.items, item,
+                                       [](const reconciler::KnownItem& known) { return known.record.item; });
+  return found == snapshot.items.end() ? nullptr : &found->record;
+}
+
+ItemView view_desired(const DeviceSnapshot& snapshot, const reconciler::Desired& desired) {
+  ItemView view{.item = desired.facts.item, .kind = desired.facts.kind, .identifier = desired.facts.slot};
+  view.intent = intent_of(desired);
+  view.scope = desired.scope;
+  if (view.intent == RecordIntent::present) view.desired_uuid = desired.facts.identity.text();
+  view.record = find_record(snapshot, view.item);
+  const bool is_current = view.record != nullptr && view.record->version == desired.facts.version &&
+                          view.record->intent == view.intent && view.record->repush == desired.repush;
+  describe_state(view, snapshot, is_current);
+  add_evidence(view, snapshot);
+  return view;
+}
+
+ItemView view_ended(const DeviceSnapshot& snapshot, const reconciler::KnownItem& known) {
+  ItemView view{.item = known.record.item, .kind = known.facts.kind, .identifier = known.facts.slot};
+  view.intent = RecordIntent::ended;
+  view.record = &known.record;
+  describe_state(view, snapshot, known.record.intent == RecordIntent::ended);
+  if (known.record.intent != RecordIntent::ended && snapshot.row.enabled) {
+    view.reason = "no longer declared; the next pass over this device decides what to remove";
+  }
+  add_evidence(view, snapshot);
+  return view;
+}
+
+}  // namespace
+
+std::vector<ItemView> view_items(const DeviceSnapshot& snapshot) {
+  std::vector<ItemView> views;
+  if (snapshot.desired) {
+    for (const auto& desired : *snapshot.desired) views.push_back(view_desired(snapshot, desired));
+  }
+  const auto declared = views.size();
+  for (const auto& known : snapshot.items) {
+    const bool is_declared = std::any_of(views.begin(), views.begin() + static_cast<std::ptrdiff_t>(declared),
+                                         [&](const ItemView& v) { return v.item == known.record.item; });
+    if (!is_declared) views.push_back(view_ended(snapshot, known));
+  }
+  return views;
+}
+
+}  // namespace mooring::api::detail

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+// /v1/profiles: what is declared, and how far the fleet has come with it.
+#include <array>
+
+#include "api/detail/endpoint.hpp"
+#include "api/detail/json.hpp"
+#include "director/profiles.hpp"
+
+namespace mooring::api::detail {
+namespace {
+
+// Conditions are judged and changes made under this lock.
+constexpr pg::Statement kProfileLock{"api_profile_lock", R"(
+select id from items where kind = 1 and name = $1 and deleted_at is null for update)"};
+
+std::string profile_etag(const std::optional<director::Profile>& profile) {
+  return profile ? "\"" + profile->hash + "\"" : std::string();
+}
+
+Json profile_json(const director::Profile& profile) {
+  const auto attributes = stored_json(profile.attributes);
+  Json json{{"name", profile.name},
+            {"identifier", profile.identifier},
+            {"payload_uuid", profile.payload_uuid},
+            {"hash", profile.hash},
+            {"display_name", attributes.value("display_name", "")},
+            {"organization", attributes.value("organization", "")},
+            {"description", attributes.value("description", "")},
+            {"payload_scope", attributes.value("scope", "")},
+            {"payload_types", attributes.value("payload_types", Json::array())},
+            {"was_signed", attributes.value("was_signed", false)},
+            {"created_at", to_rfc3339(profile.created_at)},
+            {"updated_at", to_rfc3339(profile.updated_at)}};
+  json["desired"] = profile.desired;
+  json["verified"] = profile.verified;
+  json["drifted"] = profile.drifted;
+  json["failed"] = profile.failed;
+  json["oldest_drift_at"] = json_of(profile.oldest_drift);
+  return json;
+}
+
+std::unexpected<Error> unknown_profile(std::string_view name) {
+  return fail(Failure::not_found, "profile.unknown", "there is no profile named " + std::string(name));
+}
+
+Answer profile_precondition_failed(const http::Request& request) {
+  return http::problem(412,
+                       {Failure::conflict, "profile.precondition_failed",
+                        "the profile is not the one that If-Match names: read it again, then decide"},
+                       request.id);
+}
+
+Result<Answer> store_profile(Call call, const std::string& name, const director::ProfileDocument& document) {
+  call.db.exec(kProfileLock, name);
+  if (!if_match_holds(call.request, profile_etag(director::find_profile(call.db, name)))) {
+    return profile_precondition_failed(call.request);
+  }
+  const auto put = director::put_profile(call.db, name, document, call.now);
+  if (!put) return std::unexpected(put.error());
+  Json body{{"changed", put->changed}};
+  body.update(profile_json(put->profile));
+  Answer answer = json_response(put->created ? 201 : 200, body);
+  answer.response.headers.set("ETag", profile_etag(put->profile));
+  answer.response.headers.set("Location", "/v1/profiles/" + name);
+  answer.ring = put->changed;
+  return answer;
+}
+
+/// Reading 4 MiB takes its time: done before the transaction begins.
+Result<Answer> upload_profile(Call call, std::string name) {
+  const auto document = director::read_profile(call.request.body);
+  if (!document) return std::unexpected(document.error());
+  if (name.empty()) name = document->identifier;
+  return pg::in_transaction(call.db, [&](pg::Connection& connection) {
+    return store_profile({connection, call.request, call.now}, name, *document);
+  });
+}
+
+Result<Answer> put_named_profile(Call call) {
+  return upload_profile(call, std::string(call.request.param("name")));
+}
+
+Result<Answer> post_profile(Call call) {
+  const auto name = query_text(call.request, "name");
+  if (!name) return std::unexpected(name.error());
+  return upload_profile(call, name->value_or(""));
+}
+
+Result<Answer> get_profiles(Call call) {
+  const auto page = page_of(call.request, "profiles");
+  if (!page) return std::unexpected(page.error());
+  auto profiles = director::list_profiles(call.db, page->after, page->limit + 1);
+  std::optional<std::string> next;
+  if (profiles.size() > static_cast<std::size_t>(page->limit)) {
+    profiles.pop_back();
+    next = make_cursor("profiles", profiles.back().name);
+  }
+  auto items = Json::array();
+  for (const auto& profile : profiles) items.push_back(profile_json(profile));
+  return json_response(200, page_json(std::move(items), next));
+}
+
+Result<Answer> get_profile(Call call) {
+  const auto name = call.request.param("name");
+  const auto profile = director::find_profile(call.db, name);
+  if (!profile) return unknown_profile(name);
+  Answer answer = json_response(200, profile_json(*profile));
+  answer.response.headers.set("ETag", profile_etag(profile));
+  return answer;
+}
+
+Result<Answer> get_profile_content(Call call) {
+  const auto name = call.request.param("name");
+  auto content = director::profile_content(call.db, name);
+  if (!content) return unknown_profile(name);
+  return http::Response::text(200, std::move(*content), "application/x-apple-aspen-config");
+}
+
+Result<Answer> delete_named_profile(Call call) {
+  const auto name = call.request.param("name");
+  call.db.exec(kProfileLock, name);
+  if (!if_match_holds(call.request, profile_etag(director::find_profile(call.db, name)))) {
+    return profile_precondition_failed(call.request);
+  }
+  if (!director::delete_profile(call.db, name, call.now)) return unknown_profile(name);
+  Answer answer;
+  answer.response.status = 204;
+  answer.ring = true;
+  return answer;
+}
+
+}  // namespace
+
+std::span<const Endpoint> profile_endpoints() {
+  static constexpr std::array kEndpoints{
+      Endpoint{"GET", "/v1/profiles", Access::read, get_profiles},
+      Endpoint{"POST", "/v1/profiles", Access::slow, post_profile},
+      Endpoint{"GET", "/v1/profiles/{name}", Access::read, get_profile},
+      Endpoint{"PUT", "/v1/profiles/{name}", Access::slow, put_named_profile},
+      Endpoint{"DELETE", "/v1/profiles/{name}", Access::write, delete_named_profile},
+      Endpoint{"GET", "/v1/profiles/{name}/content", Access::read, get_profile_content},
+  };
+  return kEndpoints;
+}
+
+}  // namespace mooring::api::detail
