@@ -17,8 +17,9 @@ Result<DataDirLock> DataDirLock::take(const std::filesystem::path& dir) {
   const auto path = dir / "mooring.pid";
   const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
   if (file < 0) {
-    return fail(Failure::invalid, "data_dir.write",
-                fmt::format("cannot write {}: {}. Choose another --data-dir.", path.string(), std::strerror(errno)));
+    return fail(
+        Failure::invalid, "data_dir.write",
+        fmt::format("cannot write {}: {}. Choose another --data-dir.", path.string(), std::strerror(errno)));
   }
   if (::flock(file, LOCK_EX | LOCK_NB) != 0) {
     std::array<char, 32> pid{};
@@ -27,8 +28,8 @@ Result<DataDirLock> DataDirLock::take(const std::filesystem::path& dir) {
     std::string owner(pid.data(), length > 0 ? static_cast<std::size_t>(length) : 0);
     while (!owner.empty() && owner.back() == '\n') owner.pop_back();
     return fail(Failure::conflict, "data_dir.in_use",
-                fmt::format("a server (pid {}) already runs with {}: stop it, or choose another --data-dir.", owner,
-                            dir.string()));
+                fmt::format("a server (pid {}) already runs with {}: stop it, or choose another --data-dir.",
+                            owner, dir.string()));
   }
   const std::string pid = std::to_string(::getpid()) + "\n";
   if (::ftruncate(file, 0) != 0 || ::pwrite(file, pid.data(), pid.size(), 0) < 0) {

@@ -52,7 +52,8 @@ std::string help() {
       "  demo                run a server with a simulated fleet and watch it converge\n"
       "  docs configuration  print docs/configuration.md\n"
       "  version             print the version\n\n"
-      "Options of serve (each also as MOORING_... in the environment, or in the YAML file given by --config):\n\n{}\n{}",
+      "Options of serve (each also as MOORING_... in the environment, or in the YAML file given by "
+      "--config):\n\n{}\n{}",
       kVersion, options_help(serve_options()), demo_help());
 }
 

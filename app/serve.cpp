@@ -29,9 +29,11 @@ Task<> stop(Server& server, boost::asio::io_context& io, std::chrono::millisecon
 }
 
 void announce(const Server& server, const Options& options) {
-  fmt::print("Mooring {} is running.\n  devices    {}/mdm\n  API        {}/v1\n  metrics    {}/metrics\n  data       {}\n",
-             kVersion, server.device_url(), server.api_url(), server.api_url(),
-             std::filesystem::absolute(options.text("data-dir")).string());
+  fmt::print(
+      "Mooring {} is running.\n  devices    {}/mdm\n  API        {}/v1\n  metrics    {}/metrics\n  data      "
+      " {}\n",
+      kVersion, server.device_url(), server.api_url(), server.api_url(),
+      std::filesystem::absolute(options.text("data-dir")).string());
   if (!server.first_token().empty()) {
     fmt::print("  API token  {}\n             (shown this once; keep it where secrets are kept)\n",
                server.first_token());

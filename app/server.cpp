@@ -50,9 +50,10 @@ pg::ConnectOptions connection(const std::string& conninfo, const char* name, boo
 
 Result<> check_identity(const Options& options, Logger& log) {
   if (options.text("device-identity") != "off") {
-    return fail(Failure::unsupported, "identity.not_available",
-                "this version cannot verify device identities yet. To run without, say --device-identity=off, and "
-                "only where nobody but your devices (or a proxy that verifies them) reaches --device-listen.");
+    return fail(
+        Failure::unsupported, "identity.not_available",
+        "this version cannot verify device identities yet. To run without, say --device-identity=off, and "
+        "only where nobody but your devices (or a proxy that verifies them) reaches --device-listen.");
   }
   log.warning("DEVICE IDENTITY IS OFF: whoever reaches the device listener can speak for any device",
               {{"device_listen", options.text("device-listen")}});
@@ -76,8 +77,9 @@ Result<Foundation> lay_foundation(const Options& options, Logger& log) {
   std::error_code error;
   fs::create_directories(data_dir, error);
   if (error) {
-    return fail(Failure::invalid, "data_dir.create",
-                fmt::format("cannot create {}: {}. Choose another --data-dir.", data_dir.string(), error.message()));
+    return fail(
+        Failure::invalid, "data_dir.create",
+        fmt::format("cannot create {}: {}. Choose another --data-dir.", data_dir.string(), error.message()));
   }
   auto lock = DataDirLock::take(data_dir);
   if (!lock) return std::unexpected(lock.error());
@@ -89,8 +91,8 @@ Result<Foundation> lay_foundation(const Options& options, Logger& log) {
     foundation.conninfo = options.text("database-url");
     return foundation;
   }
-  auto postgres = pg::EmbeddedPostgres::start(
-      {.data_dir = data_dir, .bin_dir = options.text("postgres-bin-dir")}, log);
+  auto postgres =
+      pg::EmbeddedPostgres::start({.data_dir = data_dir, .bin_dir = options.text("postgres-bin-dir")}, log);
   if (!postgres) return std::unexpected(postgres.error());
   foundation.postgres = std::move(*postgres);
   foundation.conninfo = foundation.postgres->conninfo();
@@ -125,8 +127,8 @@ Result<> prepare_reconciler(const std::string& conninfo, reconciler::Reconciler&
 
 /// In the order in which they depend on each other; torn down the other way round.
 struct Server::Parts {
-  Parts(boost::asio::any_io_executor io, const Options& options, const Clock& clock, Logger& log, Metrics& metrics,
-        Foundation base)
+  Parts(boost::asio::any_io_executor io, const Options& options, const Clock& clock, Logger& log,
+        Metrics& metrics, Foundation base)
       : foundation(std::move(base)),
         conninfo(foundation.conninfo),
         secrets(foundation.key),
@@ -134,17 +136,19 @@ struct Server::Parts {
               .connections = static_cast<std::size_t>(options.integer("database-connections"))},
              log, metrics),
         pusher(io, {.url = options.text("push-url")}, pool, clock, log, metrics),
-        reconciler({.connect = connection(conninfo, "reconciler"),
-                    .policy = policy_from(options),
-                    .batch = static_cast<int>(options.integer("reconcile-batch")),
-                    .poll = options.duration("reconcile-poll")},
-                   [this](std::span<const std::int64_t> enrollments) { pusher.request(enrollments); }, clock, log,
-                   metrics),
+        reconciler(
+            {.connect = connection(conninfo, "reconciler"),
+             .policy = policy_from(options),
+             .batch = static_cast<int>(options.integer("reconcile-batch")),
+             .poll = options.duration("reconcile-poll")},
+            [this](std::span<const std::int64_t> enrollments) { pusher.request(enrollments); }, clock, log,
+            metrics),
         checkins(connection(conninfo, "checkin", true), pool, secrets, clock, log, metrics),
         reports(connection(conninfo, "report", true), clock, log, metrics),
         payloads(pool),
         activity(connection(conninfo, "activity", true), clock, log),
-        endpoint(checkins, reports, payloads, activity, [this] { reconciler.ring(); }, log),
+        endpoint(
+            checkins, reports, payloads, activity, [this] { reconciler.ring(); }, log),
         api({.pool = pool,
              .pusher = pusher,
              .clock = clock,
@@ -154,11 +158,12 @@ struct Server::Parts {
              .ready = [this] { return ready.load(); },
              .version = kVersion}),
         janitor(connection(conninfo, "janitor"),
-                {.results = options.duration("retention-results"), .events = options.duration("retention-events")},
+                {.results = options.duration("retention-results"),
+                 .events = options.duration("retention-events")},
                 clock, log),
         gauges(connection(conninfo, "gauges"), clock, log, metrics, options.duration("gauge-interval")),
-        device_listener(io, {.name = "device", .listen = options.text("device-listen")}, endpoint.routes(), log,
-                        metrics),
+        device_listener(io, {.name = "device", .listen = options.text("device-listen")}, endpoint.routes(),
+                        log, metrics),
         api_listener(io, {.name = "api", .listen = options.text("api-listen")}, api.routes(), log, metrics) {}
 
   Foundation foundation;
@@ -191,7 +196,9 @@ Result<std::unique_ptr<Server>> Server::start(boost::asio::any_io_executor execu
   if (!foundation) return std::unexpected(foundation.error());
   auto token = prepare_database(foundation->conninfo, clock, log);
   if (!token) return std::unexpected(token.error());
-  metrics.gauge("mooring_build_info", "Which build this is.", {{"version", kVersion}, {"compiler", __VERSION__}}).Set(1);
+  metrics
+      .gauge("mooring_build_info", "Which build this is.", {{"version", kVersion}, {"compiler", __VERSION__}})
+      .Set(1);
 
   std::unique_ptr<Server> server(
       new Server(std::make_unique<Parts>(executor, options, clock, log, metrics, std::move(*foundation))));

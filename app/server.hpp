@@ -19,8 +19,8 @@ namespace mooring::app {
 
 class Server {
  public:
-  /// Starts PostgreSQL where it is embedded, migrates, and listens. `executor`: of the one io thread, which must
-  /// run only after this returns.
+  /// Starts PostgreSQL where it is embedded, migrates, and listens. `executor`: of the one io thread, which
+  /// must run only after this returns.
   static Result<std::unique_ptr<Server>> start(boost::asio::any_io_executor executor, const Options& options,
                                                const Clock& clock, Logger& log, Metrics& metrics);
   ~Server();

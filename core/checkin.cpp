@@ -125,14 +125,16 @@ with updated as (
   insert into events (created_at, enrollment_id, kind) select $3, id, $4 from updated
 )
 select id from updated)"};
-constexpr pg::Statement kGetBootstrapToken{"checkin_get_bootstrap_token",
-                                           "select id, bootstrap_token from enrollments where enrollment_id = $1"};
+constexpr pg::Statement kGetBootstrapToken{
+    "checkin_get_bootstrap_token", "select id, bootstrap_token from enrollments where enrollment_id = $1"};
 
 std::string device_key_of(const EnrollmentId& enrollment) {
   return enrollment.parent.empty() ? enrollment.id : enrollment.parent;
 }
 
-std::string bootstrap_context(const EnrollmentId& enrollment) { return "bootstrap-token:" + device_key_of(enrollment); }
+std::string bootstrap_context(const EnrollmentId& enrollment) {
+  return "bootstrap-token:" + device_key_of(enrollment);
+}
 
 std::int16_t number(EventKind kind) { return static_cast<std::int16_t>(kind); }
 
@@ -146,8 +148,8 @@ void ensure_enrollment(pg::Connection& connection, const EnrollmentId& enrollmen
     connection.exec(kEnsureEnrollment, enrollment.parent, static_cast<std::int16_t>(kind), device[0].int64(0),
                     std::string_view());
   }
-  connection.exec(kEnsureEnrollment, enrollment.id, static_cast<std::int16_t>(enrollment.kind), device[0].int64(0),
-                  enrollment.parent);
+  connection.exec(kEnsureEnrollment, enrollment.id, static_cast<std::int16_t>(enrollment.kind),
+                  device[0].int64(0), enrollment.parent);
 }
 
 std::unexpected<Error> unknown_enrollment(const EnrollmentId& enrollment) {
@@ -157,26 +159,32 @@ std::unexpected<Error> unknown_enrollment(const EnrollmentId& enrollment) {
 
 }  // namespace
 
-CheckinStore::CheckinStore(const pg::ConnectOptions& connect, pg::Pool& pool, const crypto::SecretBox& secrets,
-                           const Clock& clock, Logger& log, Metrics& metrics)
+CheckinStore::CheckinStore(const pg::ConnectOptions& connect, pg::Pool& pool,
+                           const crypto::SecretBox& secrets, const Clock& clock, Logger& log,
+                           Metrics& metrics)
     : pool_(pool),
       secrets_(secrets),
       clock_(clock),
       metrics_(metrics),
-      authenticates_({.name = "authenticate", .connect = connect},
-                     [](const AuthenticateOp& op) -> std::string_view { return op.device_key; },
-                     [this](pg::Connection& c, std::span<const AuthenticateOp> ops) {
-                       return store_authenticates(c, ops, clock_.now());
-                     },
-                     log, metrics),
-      tokens_({.name = "token_update", .connect = connect},
-              [](const TokenOp& op) -> std::string_view { return op.message.enrollment.id; },
-              [this](pg::Connection& c, std::span<const TokenOp> ops) { return store_tokens(c, ops, clock_.now()); },
-              log, metrics) {}
+      authenticates_(
+          {.name = "authenticate", .connect = connect},
+          [](const AuthenticateOp& op) -> std::string_view { return op.device_key; },
+          [this](pg::Connection& c, std::span<const AuthenticateOp> ops) {
+            return store_authenticates(c, ops, clock_.now());
+          },
+          log, metrics),
+      tokens_(
+          {.name = "token_update", .connect = connect},
+          [](const TokenOp& op) -> std::string_view { return op.message.enrollment.id; },
+          [this](pg::Connection& c, std::span<const TokenOp> ops) {
+            return store_tokens(c, ops, clock_.now());
+          },
+          log, metrics) {}
 
 Task<Result<CheckinOutcome>> CheckinStore::handle(Checkin checkin, plist::Dict message) {
   const auto counted = [this](const char* type) {
-    metrics_.counter("mooring_checkins_total", "Check-in messages by type.", {{"message_type", type}}).Increment();
+    metrics_.counter("mooring_checkins_total", "Check-in messages by type.", {{"message_type", type}})
+        .Increment();
   };
   if (auto* authenticate_message = std::get_if<Authenticate>(&checkin)) {
     counted("Authenticate");
@@ -197,7 +205,8 @@ Task<Result<CheckinOutcome>> CheckinStore::handle(Checkin checkin, plist::Dict m
 
 Task<Result<CheckinOutcome>> CheckinStore::authenticate(Authenticate message) {
   if (!message.enrollment.parent.empty()) {
-    co_return fail(Failure::invalid, "checkin.device_channel_only", "Authenticate comes on the device channel only");
+    co_return fail(Failure::invalid, "checkin.device_channel_only",
+                   "Authenticate comes on the device channel only");
   }
   std::string key = device_key_of(message.enrollment);
   co_return co_await authenticates_.submit({std::move(message), std::move(key)});
@@ -213,7 +222,8 @@ Task<Result<CheckinOutcome>> CheckinStore::token_update(TokenUpdate message) {
     auto stored = co_await tokens_.submit(op);
     if (!stored) co_return std::unexpected(stored.error());
     if (stored->known) co_return std::move(stored->outcome);
-    pg::Pool::Body<bool> make = [enrollment = op.message.enrollment, now = clock_.now()](pg::Connection& connection) {
+    pg::Pool::Body<bool> make = [enrollment = op.message.enrollment,
+                                 now = clock_.now()](pg::Connection& connection) {
       ensure_enrollment(connection, enrollment, now);
       return Result<bool>(true);
     };
@@ -226,7 +236,8 @@ Task<Result<CheckinOutcome>> CheckinStore::token_update(TokenUpdate message) {
 Task<Result<CheckinOutcome>> CheckinStore::check_out(EnrollmentId enrollment) {
   pg::Pool::Body<CheckinOutcome> body = [enrollment, now = clock_.now()](pg::Connection& connection) {
     const auto rows = connection.exec(kCheckOut, enrollment.id, now, number(EventKind::checked_out));
-    return Result<CheckinOutcome>(CheckinOutcome{.enrollment = rows.empty() ? 0 : rows[0].int64(0), .reply = {}});
+    return Result<CheckinOutcome>(
+        CheckinOutcome{.enrollment = rows.empty() ? 0 : rows[0].int64(0), .reply = {}});
   };
   co_return co_await pool_.run<CheckinOutcome>(std::move(body));
 }
@@ -234,8 +245,8 @@ Task<Result<CheckinOutcome>> CheckinStore::check_out(EnrollmentId enrollment) {
 Task<Result<CheckinOutcome>> CheckinStore::set_bootstrap_token(EnrollmentId enrollment, std::string token) {
   std::optional<std::string> sealed;
   if (!token.empty()) sealed = secrets_.seal(token, bootstrap_context(enrollment));
-  pg::Pool::Body<CheckinOutcome> body = [enrollment, sealed, now = clock_.now()](pg::Connection& connection)
-      -> Result<CheckinOutcome> {
+  pg::Pool::Body<CheckinOutcome> body =
+      [enrollment, sealed, now = clock_.now()](pg::Connection& connection) -> Result<CheckinOutcome> {
     const std::optional<pg::Bytes> stored = sealed ? std::optional(pg::Bytes{*sealed}) : std::nullopt;
     const auto rows = connection.exec(kSetBootstrapToken, device_key_of(enrollment), stored, now,
                                       number(EventKind::bootstrap_token_set));
@@ -246,7 +257,8 @@ Task<Result<CheckinOutcome>> CheckinStore::set_bootstrap_token(EnrollmentId enro
 }
 
 Task<Result<CheckinOutcome>> CheckinStore::get_bootstrap_token(EnrollmentId enrollment) {
-  pg::Pool::Body<CheckinOutcome> body = [this, enrollment](pg::Connection& connection) -> Result<CheckinOutcome> {
+  pg::Pool::Body<CheckinOutcome> body = [this,
+                                         enrollment](pg::Connection& connection) -> Result<CheckinOutcome> {
     const auto rows = connection.exec(kGetBootstrapToken, device_key_of(enrollment));
     if (rows.empty()) return unknown_enrollment(enrollment);
     CheckinOutcome outcome{.enrollment = rows[0].int64(0), .reply = {}};
@@ -262,9 +274,11 @@ Task<Result<CheckinOutcome>> CheckinStore::get_bootstrap_token(EnrollmentId enro
 Task<Result<CheckinOutcome>> CheckinStore::other(OtherCheckin message, plist::Dict body) {
   if (message.message_type == "SetBootstrapToken") {
     const auto* token = body.data("BootstrapToken");
-    co_return co_await set_bootstrap_token(std::move(message.enrollment), token == nullptr ? "" : token->bytes);
+    co_return co_await set_bootstrap_token(std::move(message.enrollment),
+                                           token == nullptr ? "" : token->bytes);
   }
-  if (message.message_type == "GetBootstrapToken") co_return co_await get_bootstrap_token(std::move(message.enrollment));
+  if (message.message_type == "GetBootstrapToken")
+    co_return co_await get_bootstrap_token(std::move(message.enrollment));
   co_return fail(Failure::unsupported, "checkin.not_served",
                  fmt::format("this server does not serve {} messages", message.message_type));
 }
@@ -278,8 +292,8 @@ std::vector<CheckinOutcome> CheckinStore::store_authenticates(pg::Connection& co
     const auto& m = op.message;
     order.push_back(static_cast<std::int32_t>(order.size()));
     kinds.push_back(static_cast<std::int16_t>(m.enrollment.kind));
-    const std::array<std::string_view, 10> row{m.enrollment.id, op.device_key,  m.serial_number, m.model,
-                                               m.model_name,    m.device_name,  m.product_name,  m.os_version,
+    const std::array<std::string_view, 10> row{m.enrollment.id, op.device_key, m.serial_number, m.model,
+                                               m.model_name,    m.device_name, m.product_name,  m.os_version,
                                                m.build_version, m.topic};
     for (std::size_t i = 0; i < row.size(); ++i) texts[i].push_back(row[i]);
   }
@@ -287,7 +301,8 @@ std::vector<CheckinOutcome> CheckinStore::store_authenticates(pg::Connection& co
   const auto rows =
       connection.exec(kAuthenticate, order, texts[0], kinds, texts[1], texts[2], texts[3], texts[4], texts[5],
                       texts[6], texts[7], texts[8], texts[9], now, number(EventKind::authenticated));
-  for (const auto row : rows) outcomes[static_cast<std::size_t>(row.get<std::int32_t>(0))].enrollment = row.int64(1);
+  for (const auto row : rows)
+    outcomes[static_cast<std::size_t>(row.get<std::int32_t>(0))].enrollment = row.int64(1);
   return outcomes;
 }
 
@@ -304,14 +319,16 @@ std::vector<CheckinStore::TokenOutcome> CheckinStore::store_tokens(pg::Connectio
     topics.emplace_back(op.message.topic);
     magics.emplace_back(op.message.push_magic);
     tokens.push_back({op.message.token});
-    unlock_tokens.push_back(op.sealed_unlock_token ? std::optional(pg::Bytes{*op.sealed_unlock_token}) : std::nullopt);
+    unlock_tokens.push_back(op.sealed_unlock_token ? std::optional(pg::Bytes{*op.sealed_unlock_token})
+                                                   : std::nullopt);
     awaiting.push_back(op.message.awaiting_configuration);
     short_names.emplace_back(op.message.user_short_name);
     long_names.emplace_back(op.message.user_long_name);
   }
   std::vector<TokenOutcome> outcomes(ops.size());
-  for (const auto row : connection.exec(kTokenUpdate, order, ids, topics, magics, tokens, unlock_tokens, awaiting,
-                                        short_names, long_names, now, number(EventKind::token_updated))) {
+  for (const auto row :
+       connection.exec(kTokenUpdate, order, ids, topics, magics, tokens, unlock_tokens, awaiting, short_names,
+                       long_names, now, number(EventKind::token_updated))) {
     auto& stored = outcomes[static_cast<std::size_t>(row.get<std::int32_t>(0))];
     stored.known = true;
     stored.outcome = {.enrollment = row.int64(1), .tally = row.get<std::int32_t>(2), .reply = {}};

@@ -51,7 +51,8 @@ class CheckinStore {
   Task<Result<CheckinOutcome>> get_bootstrap_token(EnrollmentId enrollment);
   Task<Result<CheckinOutcome>> other(OtherCheckin message, plist::Dict body);
 
-  static std::vector<CheckinOutcome> store_authenticates(pg::Connection&, std::span<const AuthenticateOp>, Time now);
+  static std::vector<CheckinOutcome> store_authenticates(pg::Connection&, std::span<const AuthenticateOp>,
+                                                         Time now);
   static std::vector<TokenOutcome> store_tokens(pg::Connection&, std::span<const TokenOp>, Time now);
 
   pg::Pool& pool_;

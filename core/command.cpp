@@ -12,10 +12,17 @@ std::string xml_escaped(std::string_view text) {
   std::string out;
   for (const char c : text) {
     switch (c) {
-      case '&': out += "&amp;"; break;
-      case '<': out += "&lt;"; break;
-      case '>': out += "&gt;"; break;
-      default: out += c;
+      case '&':
+        out += "&amp;";
+        break;
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      default:
+        out += c;
     }
   }
   return out;
@@ -25,19 +32,27 @@ std::string xml_escaped(std::string_view text) {
 
 std::string_view name_of(CommandStatus status) {
   switch (status) {
-    case CommandStatus::queued: return "queued";
-    case CommandStatus::not_now: return "not_now";
-    case CommandStatus::acknowledged: return "acknowledged";
-    case CommandStatus::error: return "error";
-    case CommandStatus::command_format_error: return "command_format_error";
-    case CommandStatus::cancelled: return "cancelled";
-    case CommandStatus::expired: return "expired";
+    case CommandStatus::queued:
+      return "queued";
+    case CommandStatus::not_now:
+      return "not_now";
+    case CommandStatus::acknowledged:
+      return "acknowledged";
+    case CommandStatus::error:
+      return "error";
+    case CommandStatus::command_format_error:
+      return "command_format_error";
+    case CommandStatus::cancelled:
+      return "cancelled";
+    case CommandStatus::expired:
+      return "expired";
   }
   return "unknown";
 }
 
 std::string encode_command_uuid(std::string_view text) {
-  if (const auto uuid = crypto::Uuid::parse(text); uuid && uuid->text() == text) return encode_command_uuid(*uuid);
+  if (const auto uuid = crypto::Uuid::parse(text); uuid && uuid->text() == text)
+    return encode_command_uuid(*uuid);
   // A second zero keeps a text of 15 characters from having the length of a UUID.
   std::string stored(text.size() == kUuidSize - 1 ? 2 : 1, '\0');
   stored += text;

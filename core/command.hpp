@@ -26,8 +26,8 @@ std::string_view name_of(CommandStatus status);
 /// commands.item_id of inventory commands (ProfileList, DeviceInformation) that the reconciler sends.
 inline constexpr std::int32_t kInventoryItem = 0;
 
-/// A CommandUUID as stored: 16 bytes for a UUID in Apple's upper-case form, otherwise zero and the text. Devices
-/// echo the text exactly, so the two forms never name the same command.
+/// A CommandUUID as stored: 16 bytes for a UUID in Apple's upper-case form, otherwise zero and the text.
+/// Devices echo the text exactly, so the two forms never name the same command.
 std::string encode_command_uuid(std::string_view text);
 std::string encode_command_uuid(const crypto::Uuid& uuid);
 std::string decode_command_uuid(std::string_view stored);

@@ -12,7 +12,8 @@ constexpr pg::Statement kRead{"counters_read", "select name, sum(value)::int8 fr
 
 }  // namespace
 
-void count(pg::Connection& connection, std::initializer_list<std::pair<std::string_view, std::int64_t>> deltas) {
+void count(pg::Connection& connection,
+           std::initializer_list<std::pair<std::string_view, std::int64_t>> deltas) {
   std::vector<std::string_view> names;
   std::vector<std::int64_t> values;
   for (const auto& [name, delta] : deltas) {

@@ -8,11 +8,14 @@ namespace mooring::core {
 namespace {
 
 constexpr std::string_view kCheckinType = "application/x-apple-aspen-mdm-checkin";
+/// Lists of apps and certificates reach several MiB; Apple names no limit.
+constexpr std::size_t kBodyLimit = std::size_t{16} << 20U;
 constexpr std::string_view kXml = "text/xml; charset=utf-8";
 
 bool says_checkin(const http::Request& request) {
   const std::string_view type = request.headers.get("Content-Type");
-  return type.size() >= kCheckinType.size() && equal_ignoring_case(type.substr(0, kCheckinType.size()), kCheckinType);
+  return type.size() >= kCheckinType.size() &&
+         equal_ignoring_case(type.substr(0, kCheckinType.size()), kCheckinType);
 }
 
 http::Response empty() { return http::Response::text(200, "", kXml); }
@@ -23,8 +26,10 @@ std::vector<http::Route> DeviceEndpoint::routes() {
   std::vector<http::Route> routes;
   const auto add = [&](const char* pattern, Expected expected) {
     for (const char* method : {"PUT", "POST"}) {
-      routes.push_back({method, pattern,
-                        [this, expected](http::Request request) { return serve(std::move(request), expected); }});
+      routes.push_back(
+          {method, pattern,
+           [this, expected](http::Request request) { return serve(std::move(request), expected); },
+           kBodyLimit});
     }
   };
   add("/mdm", Expected::either);
@@ -34,10 +39,11 @@ std::vector<http::Route> DeviceEndpoint::routes() {
 }
 
 Task<http::Response> DeviceEndpoint::serve(http::Request request, Expected expected) {
-  auto message = plist::parse_dict(request.body);
+  auto message = plist::parse_dict(request.body, {.bytes = kBodyLimit});
   if (!message) {
-    log_.warning("refused a message that is not a property list",
-                 {{"request_id", request.id}, {"code", message.error().code}, {"bytes", request.body.size()}});
+    log_.warning(
+        "refused a message that is not a property list",
+        {{"request_id", request.id}, {"code", message.error().code}, {"bytes", request.body.size()}});
     co_return http::problem(message.error(), request.id);
   }
   const bool checkin = expected == Expected::checkin ||
@@ -65,7 +71,8 @@ Task<http::Response> DeviceEndpoint::serve_checkin(plist::Dict message, std::str
   co_return http::Response::text(200, std::move(outcome->reply), kXml);
 }
 
-Task<http::Response> DeviceEndpoint::serve_report(plist::Dict message, std::string body, std::string request_id) {
+Task<http::Response> DeviceEndpoint::serve_report(plist::Dict message, std::string body,
+                                                  std::string request_id) {
   auto report = parse_report(message);
   if (!report) {
     log_.warning("refused a report", {{"request_id", request_id}, {"error", report.error().message}});
@@ -74,13 +81,14 @@ Task<http::Response> DeviceEndpoint::serve_report(plist::Dict message, std::stri
   const std::string enrollment = report->enrollment.id;
   auto outcome = co_await reports_.handle(std::move(*report), std::move(body));
   if (!outcome) {
-    log_.error("a report could not be stored", {{"request_id", request_id},
-                                                {"enrollment_id", enrollment},
-                                                {"error", outcome.error().message}});
+    log_.error(
+        "a report could not be stored",
+        {{"request_id", request_id}, {"enrollment_id", enrollment}, {"error", outcome.error().message}});
     co_return http::problem(outcome.error(), request_id);
   }
   if (!outcome->known) {
-    log_.warning("report of an unknown enrollment", {{"request_id", request_id}, {"enrollment_id", enrollment}});
+    log_.warning("report of an unknown enrollment",
+                 {{"request_id", request_id}, {"enrollment_id", enrollment}});
     co_return empty();
   }
   activity_.touch(outcome->enrollment);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Keeps tables bounded: expires commands, prunes answered ones and old events, in small batches that block nobody.
+// Keeps tables bounded: expires commands, prunes answered ones and old events, in small batches that block
+// nobody.
 #pragma once
 
 #include <chrono>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Payloads never change, so a process keeps the recent ones: a 50 KiB profile for 100,000 devices is read from the
-// database once.
+// Payloads never change, so a process keeps the recent ones: a 50 KiB profile for 100,000 devices is read
+// from the database once.
 #pragma once
 
 #include <cstdint>

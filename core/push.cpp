@@ -35,7 +35,8 @@ std::string json_text(std::string_view text) {
 }
 
 bool token_is_dead(const http::Response& response) {
-  return response.status == 410 || (response.status == 400 && response.body.find("BadDeviceToken") != std::string::npos);
+  return response.status == 410 ||
+         (response.status == 400 && response.body.find("BadDeviceToken") != std::string::npos);
 }
 
 prometheus::Counter& pushes(Metrics& metrics, const char* result) {
@@ -52,7 +53,8 @@ Pusher::Pusher(boost::asio::any_io_executor executor, PushOptions options, pg::P
       clock_(clock),
       log_(log),
       metrics_(metrics) {
-  for (const char* result : {"success", "refused", "unregistered", "unreachable", "dropped"}) pushes(metrics_, result);
+  for (const char* result : {"success", "refused", "unregistered", "unreachable", "dropped"})
+    pushes(metrics_, result);
   if (options_.url.empty()) return;
   for (std::size_t i = 0; i < options_.in_flight; ++i) {
     clients_.push_back(std::make_unique<http::Client>(executor_, options_.url, std::chrono::seconds(10)));
@@ -96,7 +98,8 @@ Task<> Pusher::run() {
 }
 
 Task<Result<std::vector<Pusher::Target>>> Pusher::load(std::vector<std::int64_t> enrollments) {
-  pg::Pool::Body<std::vector<Target>> body = [enrollments = std::move(enrollments)](pg::Connection& connection) {
+  pg::Pool::Body<std::vector<Target>> body = [enrollments =
+                                                  std::move(enrollments)](pg::Connection& connection) {
     std::vector<Target> targets;
     for (const auto row : connection.exec(kTargets, enrollments)) {
       targets.push_back({row.int64(0), row.text(1), row.text(2), std::string(row.get<pg::Bytes>(3).view)});
@@ -121,9 +124,10 @@ Task<> Pusher::send_batch(std::vector<std::int64_t> enrollments) {
   co_await suspend<bool>([&](Completion<bool> done) {
     const auto all_done = std::make_shared<Completion<bool>>(std::move(done));
     for (std::size_t lane = 0; lane < lanes; ++lane) {
-      boost::asio::co_spawn(executor_, send_some(targets, next, lane), [running, all_done](std::exception_ptr) {
-        if (--*running == 0) (*all_done)(true);
-      });
+      boost::asio::co_spawn(executor_, send_some(targets, next, lane),
+                            [running, all_done](std::exception_ptr) {
+                              if (--*running == 0) (*all_done)(true);
+                            });
     }
   });
 }
@@ -160,12 +164,14 @@ Task<Result<std::string>> Pusher::send(http::Client& client, Target target) {
   if (token_is_dead(*response)) {
     pushes(metrics_, "unregistered").Increment();
     co_await forget_token(target.enrollment);
-    co_return fail(Failure::conflict, "push.unregistered",
-                   "the push service no longer knows the device's token: it is not pushed until its next TokenUpdate");
+    co_return fail(
+        Failure::conflict, "push.unregistered",
+        "the push service no longer knows the device's token: it is not pushed until its next TokenUpdate");
   }
   pushes(metrics_, "refused").Increment();
-  co_return fail(Failure::unavailable, "push.refused",
-                 fmt::format("the push service answered {}: {}", response->status, response->body.substr(0, 200)));
+  co_return fail(
+      Failure::unavailable, "push.refused",
+      fmt::format("the push service answered {}: {}", response->status, response->body.substr(0, 200)));
 }
 
 Task<> Pusher::forget_token(std::int64_t enrollment) {
@@ -185,8 +191,9 @@ Task<Result<std::string>> Pusher::push_now(std::int64_t enrollment) {
   auto targets = co_await load(std::move(one));
   if (!targets) co_return std::unexpected(targets.error());
   if (targets->empty()) {
-    co_return fail(Failure::conflict, "push.not_pushable",
-                   "the enrollment is disabled or has sent no push token: it comes back with its next TokenUpdate");
+    co_return fail(
+        Failure::conflict, "push.not_pushable",
+        "the enrollment is disabled or has sent no push token: it comes back with its next TokenUpdate");
   }
   // A client of its own: people may push at the same time, and a client carries one request at a time.
   http::Client client(executor_, options_.url, std::chrono::seconds(10));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Wakes devices: APNs' request for MDM, coalesced for each enrollment. Only a doorbell: what is lost here is made
-// up for by the reconciler's schedule and by the device's own poll.
+// Wakes devices: APNs' request for MDM, coalesced for each enrollment. Only a doorbell: what is lost here is
+// made up for by the reconciler's schedule and by the device's own poll.
 #pragma once
 
 #include <atomic>
@@ -34,8 +34,8 @@ struct PushOptions {
 
 class Pusher {
  public:
-  Pusher(boost::asio::any_io_executor executor, PushOptions options, pg::Pool& pool, const Clock& clock, Logger& log,
-         Metrics& metrics);
+  Pusher(boost::asio::any_io_executor executor, PushOptions options, pg::Pool& pool, const Clock& clock,
+         Logger& log, Metrics& metrics);
 
   /// From any thread, at once; enrollments that cannot be pushed (disabled, without token) are passed over.
   void request(std::span<const std::int64_t> enrollments);
@@ -52,7 +52,8 @@ class Pusher {
   };
   Task<> run();
   Task<> send_batch(std::vector<std::int64_t> enrollments);
-  Task<> send_some(std::shared_ptr<std::vector<Target>> targets, std::shared_ptr<std::size_t> next, std::size_t lane);
+  Task<> send_some(std::shared_ptr<std::vector<Target>> targets, std::shared_ptr<std::size_t> next,
+                   std::size_t lane);
   Task<Result<std::string>> send(http::Client& client, Target target);
   Task<Result<std::vector<Target>>> load(std::vector<std::int64_t> enrollments);
   Task<> forget_token(std::int64_t enrollment);

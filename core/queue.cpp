@@ -33,17 +33,18 @@ select count(*) filter (where status = 0), count(*) filter (where status = 1) fr
 constexpr pg::Statement kClearable{"queue_clearable",
                                    "select uuid from commands where enrollment_id = $1 and item_id is null"};
 
-#define MOORING_COMMAND_COLUMNS                                                                            \
-  "e.id, e.enrollment_id, c.uuid, p.request_type, c.status, c.priority, c.item_id, c.created_at, "         \
+#define MOORING_COMMAND_COLUMNS                                                                    \
+  "e.id, e.enrollment_id, c.uuid, p.request_type, c.status, c.priority, c.item_id, c.created_at, " \
   "c.expires_at, c.not_now_at, null::jsonb, null::bytea"
-#define MOORING_RESULT_COLUMNS                                                                             \
-  "e.id, e.enrollment_id, r.uuid, r.request_type, r.status, 0::int2, r.item_id, r.created_at, "            \
+#define MOORING_RESULT_COLUMNS                                                                  \
+  "e.id, e.enrollment_id, r.uuid, r.request_type, r.status, 0::int2, r.item_id, r.created_at, " \
   "null::timestamptz, r.answered_at, r.error_chain"
 
 constexpr pg::Statement kOpenOfDevice{"queue_open_of_device", "select " MOORING_COMMAND_COLUMNS R"(
 from enrollments e join commands c on c.enrollment_id = e.id join payloads p on p.id = c.payload_id
 where e.device_id = $1 order by c.priority desc, c.id limit $2)"};
-constexpr pg::Statement kResultsOfDevice{"queue_results_of_device", "select " MOORING_RESULT_COLUMNS R"(, null::bytea
+constexpr pg::Statement kResultsOfDevice{"queue_results_of_device",
+                                         "select " MOORING_RESULT_COLUMNS R"(, null::bytea
 from enrollments e join command_results r on r.enrollment_id = e.id
 where e.device_id = $1 order by r.answered_at desc limit $2)"};
 constexpr pg::Statement kFindOpen{"queue_find_open", "select " MOORING_COMMAND_COLUMNS R"(
@@ -93,7 +94,8 @@ std::int32_t store_payload(pg::Connection& connection, const Payload& payload, T
   const std::string named = (payload.relayed ? "relayed:" : "command:") + std::string(payload.body);
   const auto digest = crypto::sha256(named);
   const pg::Bytes hash{crypto::bytes_of(digest)};
-  if (const auto found = connection.exec(kFindPayload, hash); !found.empty()) return found[0].get<std::int32_t>(0);
+  if (const auto found = connection.exec(kFindPayload, hash); !found.empty())
+    return found[0].get<std::int32_t>(0);
   const auto rows = connection.exec(kStorePayload, hash, payload.relayed, payload.request_type,
                                     pg::Bytes{payload.body}, now);
   return rows[0].get<std::int32_t>(0);
@@ -118,7 +120,8 @@ std::int64_t enqueue(pg::Connection& connection, std::span<const NewCommand> com
     expiries.push_back(command.expires_at);
   }
   const auto added =
-      connection.exec(kEnqueue, enrollments, uuids, payloads, items, versions, priorities, expiries, now).affected();
+      connection.exec(kEnqueue, enrollments, uuids, payloads, items, versions, priorities, expiries, now)
+          .affected();
   count(connection, {{kQueuedCounter, added}});
   return added;
 }
@@ -153,7 +156,8 @@ std::vector<CommandRow> commands_of_device(pg::Connection& connection, std::int6
   return commands;
 }
 
-std::optional<CommandRow> find_command(pg::Connection& connection, std::int64_t enrollment, std::string_view uuid) {
+std::optional<CommandRow> find_command(pg::Connection& connection, std::int64_t enrollment,
+                                       std::string_view uuid) {
   const std::string encoded = encode_command_uuid(uuid);
   for (const auto* statement : {&kFindOpen, &kFindResult}) {
     const auto rows = connection.exec(*statement, enrollment, pg::Bytes{encoded});

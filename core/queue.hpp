@@ -43,7 +43,8 @@ struct OpenCommandRef {
   std::int64_t enrollment = 0;
   std::string uuid;
 };
-/// Moves open commands to the results as cancelled; answered or unknown ones are left alone. Returns how many.
+/// Moves open commands to the results as cancelled; answered or unknown ones are left alone. Returns how
+/// many.
 std::int64_t cancel(pg::Connection& connection, std::span<const OpenCommandRef> commands, Time now);
 /// Cancels what a person queued for one enrollment (the reconciler's commands would come back at once).
 std::int64_t clear(pg::Connection& connection, std::int64_t enrollment, Time now);
@@ -58,7 +59,7 @@ struct CommandRow {
   std::optional<std::int32_t> item;
   Time created_at;
   std::optional<Time> expires_at;
-  std::optional<Time> answered_at;  ///< Last NotNow for open commands.
+  std::optional<Time> answered_at;         ///< Last NotNow for open commands.
   std::optional<std::string> error_chain;  ///< JSON.
   std::optional<std::string> result;       ///< The report's bytes, where kept.
 };
@@ -66,7 +67,8 @@ struct CommandRow {
 /// Open commands in the order in which they will be handed out, then answered ones, newest first.
 std::vector<CommandRow> commands_of_device(pg::Connection& connection, std::int64_t device, int limit);
 /// One command on one enrollment; the report's bytes included.
-std::optional<CommandRow> find_command(pg::Connection& connection, std::int64_t enrollment, std::string_view uuid);
+std::optional<CommandRow> find_command(pg::Connection& connection, std::int64_t enrollment,
+                                       std::string_view uuid);
 
 /// What a person asked for, with the state at each target.
 struct CommandRequest {

@@ -9,18 +9,18 @@
 namespace mooring::core {
 namespace {
 
-// Chooses the next command of enrollment `k`: `skip` leaves out what said NotNow in this session. Commands for
-// declared items are handed out only when the device's last pass has seen the present declarations: an older
-// version never goes out after a newer one was declared.
-#define MOORING_NEXT_COMMAND(skip, now)                                                                       \
-  "left join lateral ("                                                                                       \
-  "  select c.uuid, c.payload_id from commands c"                                                             \
-  "  where c.enrollment_id = k.enrollment and " skip                                                          \
-  "    and (c.expires_at is null or c.expires_at > " now ")"                                                  \
-  "    and (coalesce(c.item_id, 0) = 0"                                                                       \
-  "         or (select r.seen_generation from reconcile r where r.device_id = k.device_id)"                   \
-  "            >= (select s.generation from declaration_state s where s.one))"                                \
-  "  order by c.priority desc, c.id limit 1"                                                                  \
+// Chooses the next command of enrollment `k`: `skip` leaves out what said NotNow in this session. Commands
+// for declared items are handed out only when the device's last pass has seen the present declarations: an
+// older version never goes out after a newer one was declared.
+#define MOORING_NEXT_COMMAND(skip, now)                                                                     \
+  "left join lateral ("                                                                                     \
+  "  select c.uuid, c.payload_id from commands c"                                                           \
+  "  where c.enrollment_id = k.enrollment and " skip "    and (c.expires_at is null or c.expires_at > " now \
+  ")"                                                                                                       \
+  "    and (coalesce(c.item_id, 0) = 0"                                                                     \
+  "         or (select r.seen_generation from reconcile r where r.device_id = k.device_id)"                 \
+  "            >= (select s.generation from declaration_state s where s.one))"                              \
+  "  order by c.priority desc, c.id limit 1"                                                                \
   ") n on true "
 
 constexpr pg::Statement kPoll{"report_poll", R"(
@@ -93,24 +93,35 @@ from known k
 
 std::int16_t stored_status(ReportStatus status) {
   switch (status) {
-    case ReportStatus::acknowledged: return static_cast<std::int16_t>(CommandStatus::acknowledged);
-    case ReportStatus::error: return static_cast<std::int16_t>(CommandStatus::error);
-    case ReportStatus::command_format_error: return static_cast<std::int16_t>(CommandStatus::command_format_error);
-    case ReportStatus::not_now: return static_cast<std::int16_t>(CommandStatus::not_now);
+    case ReportStatus::acknowledged:
+      return static_cast<std::int16_t>(CommandStatus::acknowledged);
+    case ReportStatus::error:
+      return static_cast<std::int16_t>(CommandStatus::error);
+    case ReportStatus::command_format_error:
+      return static_cast<std::int16_t>(CommandStatus::command_format_error);
+    case ReportStatus::not_now:
+      return static_cast<std::int16_t>(CommandStatus::not_now);
     case ReportStatus::idle:
-    case ReportStatus::unknown: return -1;
+    case ReportStatus::unknown:
+      return -1;
   }
   return -1;
 }
 
 std::string_view label_of(ReportStatus status) {
   switch (status) {
-    case ReportStatus::idle: return "idle";
-    case ReportStatus::acknowledged: return "acknowledged";
-    case ReportStatus::error: return "error";
-    case ReportStatus::command_format_error: return "command_format_error";
-    case ReportStatus::not_now: return "not_now";
-    case ReportStatus::unknown: return "unknown";
+    case ReportStatus::idle:
+      return "idle";
+    case ReportStatus::acknowledged:
+      return "acknowledged";
+    case ReportStatus::error:
+      return "error";
+    case ReportStatus::command_format_error:
+      return "command_format_error";
+    case ReportStatus::not_now:
+      return "not_now";
+    case ReportStatus::unknown:
+      return "unknown";
   }
   return "unknown";
 }
@@ -137,14 +148,19 @@ std::optional<NextCommand> next_of(const pg::Row& row) {
 ReportStore::ReportStore(const pg::ConnectOptions& connect, const Clock& clock, Logger& log, Metrics& metrics)
     : clock_(clock),
       metrics_(metrics),
-      idle_({.name = "idle", .connect = connect}, [](const Op& op) -> std::string_view { return op.enrollment_id; },
-            [this](pg::Connection& c, std::span<const Op> ops) { return poll(c, ops, clock_.now()); }, log, metrics),
-      answers_({.name = "report", .connect = connect},
-               [](const Op& op) -> std::string_view { return op.enrollment_id; },
-               [this](pg::Connection& c, std::span<const Op> ops) { return store(c, ops, clock_.now()); }, log,
-               metrics) {
-  for (const auto status : {ReportStatus::idle, ReportStatus::acknowledged, ReportStatus::error,
-                            ReportStatus::command_format_error, ReportStatus::not_now, ReportStatus::unknown}) {
+      idle_(
+          {.name = "idle", .connect = connect},
+          [](const Op& op) -> std::string_view { return op.enrollment_id; },
+          [this](pg::Connection& c, std::span<const Op> ops) { return poll(c, ops, clock_.now()); }, log,
+          metrics),
+      answers_(
+          {.name = "report", .connect = connect},
+          [](const Op& op) -> std::string_view { return op.enrollment_id; },
+          [this](pg::Connection& c, std::span<const Op> ops) { return store(c, ops, clock_.now()); }, log,
+          metrics) {
+  for (const auto status :
+       {ReportStatus::idle, ReportStatus::acknowledged, ReportStatus::error,
+        ReportStatus::command_format_error, ReportStatus::not_now, ReportStatus::unknown}) {
     reports_of(status);
   }
 }
@@ -164,8 +180,9 @@ Task<Result<ReportOutcome>> ReportStore::handle(Report report, std::string body)
   op.body = std::move(body);
   auto outcome = co_await answers_.submit(std::move(op));
   if (outcome && outcome->answered) {
-    metrics_.counter("mooring_commands_total", "Commands by type and what became of them.",
-                     {{"request_type", outcome->request_type}, {"status", std::string(label_of(report.status))}})
+    metrics_
+        .counter("mooring_commands_total", "Commands by type and what became of them.",
+                 {{"request_type", outcome->request_type}, {"status", std::string(label_of(report.status))}})
         .Increment();
   }
   co_return outcome;

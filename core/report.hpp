@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reports: the answer is stored and the next command chosen in one statement; what waited during the last commit
-// shares the next one.
+// Reports: the answer is stored and the next command chosen in one statement; what waited during the last
+// commit shares the next one.
 #pragma once
 
 #include <optional>
@@ -31,9 +31,9 @@ struct ReportOutcome {
   std::optional<NextCommand> next;
 };
 
-/// mdm-core.md 2.5: first in, first out by priority. A NotNow'd command is not offered again until the device's
-/// next session, which begins with Idle. The same report twice is stored once. Reports for commands that are not
-/// open are recorded and answered like any other.
+/// mdm-core.md 2.5: first in, first out by priority. A NotNow'd command is not offered again until the
+/// device's next session, which begins with Idle. The same report twice is stored once. Reports for commands
+/// that are not open are recorded and answered like any other.
 class ReportStore {
  public:
   ReportStore(const pg::ConnectOptions& connect, const Clock& clock, Logger& log, Metrics& metrics);

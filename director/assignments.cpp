@@ -68,29 +68,33 @@ Result<Scope> Scope::parse(std::string_view text) {
   if (text.starts_with(kDevice) && text.size() > kDevice.size() && text.size() <= 255 + kDevice.size()) {
     return Scope{ScopeKind::device, std::string(text.substr(kDevice.size()))};
   }
-  return fail(Failure::invalid, "scope.malformed",
-              fmt::format("\"{}\" is no scope: write \"all\" or \"device:\" and a UDID or serial number", text));
+  return fail(
+      Failure::invalid, "scope.malformed",
+      fmt::format("\"{}\" is no scope: write \"all\" or \"device:\" and a UDID or serial number", text));
 }
 
-Result<PutAssignment> put_assignment(pg::Connection& connection, const std::string& item_name, const Scope& scope,
-                                     Intent intent, Time now) {
+Result<PutAssignment> put_assignment(pg::Connection& connection, const std::string& item_name,
+                                     const Scope& scope, Intent intent, Time now) {
   const auto item = connection.exec(kFindItem, item_name);
   if (item.empty()) {
-    return fail(Failure::not_found, "profile.unknown", fmt::format("there is no profile named {}", item_name));
+    return fail(Failure::not_found, "profile.unknown",
+                fmt::format("there is no profile named {}", item_name));
   }
   const auto id = item[0].get<std::int32_t>(0);
   const auto scope_number = static_cast<std::int16_t>(scope.kind);
   if (intent == Intent::present) {
     const auto taken = connection.exec(kSlotTaken, item[0].text(1), id, scope_number, scope.ref);
     if (!taken.empty()) {
-      return fail(Failure::conflict, "assignment.slot_taken",
-                  fmt::format("profile {} with the same PayloadIdentifier is assigned to {} already: a device holds "
-                              "one of them only",
-                              taken[0].text(0), scope.text()));
+      return fail(
+          Failure::conflict, "assignment.slot_taken",
+          fmt::format("profile {} with the same PayloadIdentifier is assigned to {} already: a device holds "
+                      "one of them only",
+                      taken[0].text(0), scope.text()));
     }
   }
   const auto row = connection.exec(kPut, id, scope_number, scope.ref, static_cast<std::int16_t>(intent), now);
-  PutAssignment put{.assignment = {row[0].get<std::int32_t>(0), item_name, scope, intent, row[0].get<Time>(1)}};
+  PutAssignment put{
+      .assignment = {row[0].get<std::int32_t>(0), item_name, scope, intent, row[0].get<Time>(1)}};
   const auto old = row[0].get<std::optional<std::int16_t>>(2);
   put.created = !old.has_value();
   put.changed = old != static_cast<std::int16_t>(intent);
@@ -100,7 +104,8 @@ Result<PutAssignment> put_assignment(pg::Connection& connection, const std::stri
 
 std::vector<Assignment> list_assignments(pg::Connection& connection, std::int32_t after, int limit) {
   std::vector<Assignment> assignments;
-  for (const auto row : connection.exec(kList, after, std::int64_t{limit})) assignments.push_back(read_assignment(row));
+  for (const auto row : connection.exec(kList, after, std::int64_t{limit}))
+    assignments.push_back(read_assignment(row));
   return assignments;
 }
 

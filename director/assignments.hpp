@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which item belongs on which devices. A device's own assignment goes before one for all (`absent` included); of
-// two items with one slot the device's own wins.
+// Which item belongs on which devices. A device's own assignment goes before one for all (`absent` included);
+// of two items with one slot the device's own wins.
 #pragma once
 
 #include <cstdint>
@@ -42,16 +42,16 @@ struct PutAssignment {
   bool changed = false;
 };
 
-/// One assignment for each item and scope: a second one replaces the intent. assignment.slot_taken where another
-/// item with the same slot is present in the same scope already.
-Result<PutAssignment> put_assignment(pg::Connection& connection, const std::string& item_name, const Scope& scope,
-                                     Intent intent, Time now);
+/// One assignment for each item and scope: a second one replaces the intent. assignment.slot_taken where
+/// another item with the same slot is present in the same scope already.
+Result<PutAssignment> put_assignment(pg::Connection& connection, const std::string& item_name,
+                                     const Scope& scope, Intent intent, Time now);
 std::vector<Assignment> list_assignments(pg::Connection& connection, std::int32_t after, int limit);
 std::optional<Assignment> find_assignment(pg::Connection& connection, std::int32_t id);
 bool delete_assignment(pg::Connection& connection, std::int32_t id, Time now);
 
-/// After a change of an item: moves the generation where it is assigned to all, marks the devices that have it by
-/// name. Commands planned before are held back until a pass has seen the change.
+/// After a change of an item: moves the generation where it is assigned to all, marks the devices that have
+/// it by name. Commands planned before are held back until a pass has seen the change.
 void touch_holders(pg::Connection& connection, std::int32_t item, Time now);
 
 /// Asks for everything of one item again, wherever it is declared; false where it is unknown.

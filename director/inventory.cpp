@@ -12,13 +12,30 @@
 namespace mooring::director {
 namespace {
 
-constexpr std::array kQueries{
-    "UDID",           "DeviceName",   "OSVersion",       "BuildVersion",  "ModelName",
-    "Model",          "ProductName",  "SerialNumber",    "HostName",      "LocalHostName",
-    "DeviceCapacity", "AvailableDeviceCapacity",         "BatteryLevel",  "WiFiMAC",
-    "BluetoothMAC",   "IsSupervised", "IsMDMLostModeEnabled",             "IsActivationLockEnabled",
-    "AwaitingConfiguration",          "TimeZone",        "IsAppleSilicon", "SoftwareUpdateDeviceID",
-    "SupplementalBuildVersion",       "SupplementalOSVersionExtra"};
+constexpr std::array kQueries{"UDID",
+                              "DeviceName",
+                              "OSVersion",
+                              "BuildVersion",
+                              "ModelName",
+                              "Model",
+                              "ProductName",
+                              "SerialNumber",
+                              "HostName",
+                              "LocalHostName",
+                              "DeviceCapacity",
+                              "AvailableDeviceCapacity",
+                              "BatteryLevel",
+                              "WiFiMAC",
+                              "BluetoothMAC",
+                              "IsSupervised",
+                              "IsMDMLostModeEnabled",
+                              "IsActivationLockEnabled",
+                              "AwaitingConfiguration",
+                              "TimeZone",
+                              "IsAppleSilicon",
+                              "SoftwareUpdateDeviceID",
+                              "SupplementalBuildVersion",
+                              "SupplementalOSVersionExtra"};
 
 nlohmann::json to_json(const plist::Value& value);
 
@@ -38,7 +55,9 @@ struct ToJson {
     return json;
   }
   template <class Scalar>
-  nlohmann::json operator()(const Scalar& scalar) const { return scalar; }
+  nlohmann::json operator()(const Scalar& scalar) const {
+    return scalar;
+  }
 };
 
 nlohmann::json to_json(const plist::Value& value) { return std::visit(ToJson{}, value.variant()); }
@@ -50,7 +69,8 @@ std::string profile_list_inventory_command() { return profile_list_command(false
 std::string device_information_command() {
   plist::Array queries;
   for (const char* query : kQueries) queries.emplace_back(query);
-  return plist::to_xml_fragment(plist::Dict{{"RequestType", "DeviceInformation"}, {"Queries", std::move(queries)}});
+  return plist::to_xml_fragment(
+      plist::Dict{{"RequestType", "DeviceInformation"}, {"Queries", std::move(queries)}});
 }
 
 Result<std::string> facts_from_report(const plist::Dict& report) {

@@ -13,7 +13,8 @@ namespace mooring::director {
 std::string profile_list_inventory_command();
 std::string device_information_command();
 
-/// QueryResponses of an acknowledged DeviceInformation report as a JSON object: data in base64, dates in RFC 3339.
+/// QueryResponses of an acknowledged DeviceInformation report as a JSON object: data in base64, dates in RFC
+/// 3339.
 Result<std::string> facts_from_report(const plist::Dict& report);
 
 }  // namespace mooring::director

@@ -18,7 +18,8 @@ void append_field(std::string& out, std::string_view text, char end) {
 
 std::string upper(std::string_view text) {
   std::string out(text);
-  std::ranges::transform(out, out.begin(), [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c; });
+  std::ranges::transform(out, out.begin(),
+                         [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c; });
   return out;
 }
 
@@ -54,8 +55,8 @@ Result<ObservedProfiles> ObservedProfiles::from_report(const plist::Dict& report
 }
 
 const ObservedProfile* ObservedProfiles::find(std::string_view identifier) const {
-  const auto found = std::ranges::lower_bound(profiles_, identifier, {},
-                                              [](const ObservedProfile& p) { return std::string_view(p.identifier); });
+  const auto found = std::ranges::lower_bound(
+      profiles_, identifier, {}, [](const ObservedProfile& p) { return std::string_view(p.identifier); });
   return found != profiles_.end() && found->identifier == identifier ? &*found : nullptr;
 }
 
@@ -80,8 +81,8 @@ ObservedProfiles ObservedProfiles::decode(std::string_view encoded) {
       fields[i] = encoded.substr(0, end);
       encoded.remove_prefix(end + 1);
     }
-    list.profiles_.push_back({std::string(fields[0]), std::string(fields[1]), std::string(fields[2]),
-                              std::string(fields[3])});
+    list.profiles_.push_back(
+        {std::string(fields[0]), std::string(fields[1]), std::string(fields[2]), std::string(fields[3])});
   }
   return list;
 }

@@ -27,8 +27,8 @@ class ObservedProfiles {
   /// Sorted by identifier, so that the order in which a device lists them does not matter.
   explicit ObservedProfiles(std::vector<ObservedProfile> profiles);
 
-  /// From an acknowledged ProfileList report. An error where the list is absent or an entry lacks PayloadIdentifier
-  /// or PayloadUUID: a partial answer is no evidence of anything.
+  /// From an acknowledged ProfileList report. An error where the list is absent or an entry lacks
+  /// PayloadIdentifier or PayloadUUID: a partial answer is no evidence of anything.
   static Result<ObservedProfiles> from_report(const plist::Dict& report);
 
   const ObservedProfile* find(std::string_view identifier) const;

@@ -13,18 +13,21 @@
 namespace mooring::director {
 namespace {
 
-#define MOORING_PROFILE_COLUMNS                                                                                    \
-  "i.id, i.name, i.slot, v.identity, v.hash, v.attributes, i.created_at, v.declared_at, coalesce(c.desired, 0), "  \
-  "coalesce(c.verified, 0), coalesce(c.failed, 0), coalesce(w.devices, 0)::int8, w.oldest "                        \
-  "from items i join versions v on v.id = i.current_version left join item_counts c on c.item_id = i.id "          \
-  "left join lateral (select sum(d.devices) as devices, min(d.since) as oldest from item_drift d "                 \
+#define MOORING_PROFILE_COLUMNS                                                                           \
+  "i.id, i.name, i.slot, v.identity, v.hash, v.attributes, i.created_at, v.declared_at, "                 \
+  "coalesce(c.desired, 0), "                                                                              \
+  "coalesce(c.verified, 0), coalesce(c.failed, 0), coalesce(w.devices, 0)::int8, w.oldest "               \
+  "from items i join versions v on v.id = i.current_version left join item_counts c on c.item_id = i.id " \
+  "left join lateral (select sum(d.devices) as devices, min(d.since) as oldest from item_drift d "        \
   "                   where d.item_id = i.id and d.devices > 0) w on true "
 
-constexpr pg::Statement kFindProfile{"profiles_find", "select " MOORING_PROFILE_COLUMNS
-                                               "where i.kind = 1 and i.deleted_at is null and i.name = $1"};
-constexpr pg::Statement kListProfiles{"profiles_list", "select " MOORING_PROFILE_COLUMNS
-                                               "where i.kind = 1 and i.deleted_at is null and i.name > $1 "
-                                               "order by i.name limit $2"};
+constexpr pg::Statement kFindProfile{"profiles_find",
+                                     "select " MOORING_PROFILE_COLUMNS
+                                     "where i.kind = 1 and i.deleted_at is null and i.name = $1"};
+constexpr pg::Statement kListProfiles{"profiles_list",
+                                      "select " MOORING_PROFILE_COLUMNS
+                                      "where i.kind = 1 and i.deleted_at is null and i.name > $1 "
+                                      "order by i.name limit $2"};
 constexpr pg::Statement kLock{"profiles_lock", R"(
 select id, slot, current_version from items where kind = 1 and name = $1 and deleted_at is null for update)"};
 constexpr pg::Statement kInsertItem{"profiles_insert_item", R"(
@@ -44,7 +47,8 @@ select v.content from items i join versions v on v.id = i.current_version
 where i.kind = 1 and i.deleted_at is null and i.name = $1)"};
 constexpr pg::Statement kDeleteProfile{"profiles_delete", R"(
 update items set deleted_at = $2, updated_at = $2 where kind = 1 and name = $1 and deleted_at is null returning id)"};
-constexpr pg::Statement kDeleteAssignments{"profiles_delete_assignments", "delete from assignments where item_id = $1"};
+constexpr pg::Statement kDeleteAssignments{"profiles_delete_assignments",
+                                           "delete from assignments where item_id = $1"};
 
 Profile read_profile_row(const pg::Row& row) {
   return {.item = row.get<std::int32_t>(0),
@@ -63,18 +67,20 @@ Profile read_profile_row(const pg::Row& row) {
 }
 
 std::string attributes_of(const ProfileDocument& document) {
-  return nlohmann::json{{"display_name", document.display_name}, {"organization", document.organization},
-                        {"description", document.description},   {"scope", document.scope},
+  return nlohmann::json{{"display_name", document.display_name},   {"organization", document.organization},
+                        {"description", document.description},     {"scope", document.scope},
                         {"payload_types", document.payload_types}, {"was_signed", document.was_signed}}
       .dump();
 }
 
-std::int32_t store_version(pg::Connection& connection, std::int32_t item, const ProfileDocument& document, Time now) {
+std::int32_t store_version(pg::Connection& connection, std::int32_t item, const ProfileDocument& document,
+                           Time now) {
   const std::string install = install_profile_command(document.content);
   const std::string remove = remove_profile_command(document.identifier);
   const auto install_payload =
       core::store_payload(connection, {.body = install, .request_type = "InstallProfile"}, now);
-  const auto remove_payload = core::store_payload(connection, {.body = remove, .request_type = "RemoveProfile"}, now);
+  const auto remove_payload =
+      core::store_payload(connection, {.body = remove, .request_type = "RemoveProfile"}, now);
   const std::string attributes = attributes_of(document);
   return connection
       .exec(kPutVersion, item, pg::Bytes{crypto::bytes_of(document.hash)}, document.payload_uuid,
@@ -86,22 +92,25 @@ std::int32_t store_version(pg::Connection& connection, std::int32_t item, const 
 
 std::string_view name_of(ItemKind kind) {
   switch (kind) {
-    case ItemKind::profile: return "profile";
+    case ItemKind::profile:
+      return "profile";
   }
   return "unknown";
 }
 
 Result<> check_item_name(std::string_view name) {
   const bool sane = !name.empty() && name.size() <= 128 && std::ranges::all_of(name, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+           c == '_' || c == '-';
   });
   if (sane && name != "." && name != "..") return {};
-  return fail(Failure::invalid, "profile.bad_name",
-              "a profile's name is 1 to 128 letters, digits, dots, underscores or dashes: choose one with ?name=");
+  return fail(
+      Failure::invalid, "profile.bad_name",
+      "a profile's name is 1 to 128 letters, digits, dots, underscores or dashes: choose one with ?name=");
 }
 
-Result<PutProfile> put_profile(pg::Connection& connection, const std::string& name, const ProfileDocument& document,
-                               Time now) {
+Result<PutProfile> put_profile(pg::Connection& connection, const std::string& name,
+                               const ProfileDocument& document, Time now) {
   if (auto sane = check_item_name(name); !sane) return std::unexpected(sane.error());
   PutProfile put;
   put.created = connection.exec(kInsertItem, name, document.identifier, now).affected() == 1;
@@ -109,10 +118,11 @@ Result<PutProfile> put_profile(pg::Connection& connection, const std::string& na
   if (item.empty()) return fail(Failure::busy, "profile.deleted", "the profile is being deleted; try again");
   const auto id = item[0].get<std::int32_t>(0);
   if (item[0].text(1) != document.identifier) {
-    return fail(Failure::conflict, "profile.identifier_changed",
-                fmt::format("profile {} has PayloadIdentifier {}, the upload has {}: upload it under another name, "
-                            "and delete this one if it is no longer wanted",
-                            name, item[0].text(1), document.identifier));
+    return fail(
+        Failure::conflict, "profile.identifier_changed",
+        fmt::format("profile {} has PayloadIdentifier {}, the upload has {}: upload it under another name, "
+                    "and delete this one if it is no longer wanted",
+                    name, item[0].text(1), document.identifier));
   }
   const auto current = item[0].get<std::optional<std::int32_t>>(2);
   const auto same = connection.exec(kFindVersion, id, pg::Bytes{crypto::bytes_of(document.hash)});
@@ -127,7 +137,8 @@ Result<PutProfile> put_profile(pg::Connection& connection, const std::string& na
 
 std::vector<Profile> list_profiles(pg::Connection& connection, std::string_view after, int limit) {
   std::vector<Profile> profiles;
-  for (const auto row : connection.exec(kListProfiles, after, std::int64_t{limit})) profiles.push_back(read_profile_row(row));
+  for (const auto row : connection.exec(kListProfiles, after, std::int64_t{limit}))
+    profiles.push_back(read_profile_row(row));
   return profiles;
 }
 

@@ -28,7 +28,7 @@ struct Profile {
   std::string hash;        ///< Hex SHA-256 of the canonical form.
   std::string attributes;  ///< JSON: display name, organization, payload types, ...
   Time created_at;
-  Time updated_at;         ///< When the present version was declared.
+  Time updated_at;  ///< When the present version was declared.
   std::int64_t desired = 0;
   std::int64_t verified = 0;
   std::int64_t failed = 0;
@@ -44,8 +44,8 @@ struct PutProfile {
 
 /// Declares `document` as the content of profile `name`. profile.identifier_changed where the name stands for
 /// another PayloadIdentifier already: devices hold profiles by identifier, so the old one would be orphaned.
-Result<PutProfile> put_profile(pg::Connection& connection, const std::string& name, const ProfileDocument& document,
-                               Time now);
+Result<PutProfile> put_profile(pg::Connection& connection, const std::string& name,
+                               const ProfileDocument& document, Time now);
 std::vector<Profile> list_profiles(pg::Connection& connection, std::string_view after, int limit);
 std::optional<Profile> find_profile(pg::Connection& connection, std::string_view name);
 /// The bytes that devices get.

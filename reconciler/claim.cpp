@@ -54,7 +54,8 @@ SweepClaim claim_sweep(pg::Connection& connection, Time now, int limit) {
   const auto newest = shard[0].int64(3);
   // A walk answers for the generation at which it began; what changed on the way brings another walk.
   const auto walk = from == 0 ? newest : shard[0].int64(2);
-  const auto stretch = ids(connection.exec(kStretch, from, std::int64_t{number}, newest, std::int64_t{limit}));
+  const auto stretch =
+      ids(connection.exec(kStretch, from, std::int64_t{number}, newest, std::int64_t{limit}));
   const bool finished = static_cast<int>(stretch.size()) < limit;
   connection.exec(kAdvance, number, walk, finished ? std::int64_t{0} : stretch.back(),
                   finished ? std::optional(now) : std::nullopt);

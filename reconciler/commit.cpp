@@ -28,7 +28,8 @@ where s.device_id = t.device_id and s.item_id = t.item_id)"};
 constexpr pg::Statement kPutLists{"commit_put_lists", R"(
 insert into device_profiles as p (device_id, hash, content) select * from unnest($1::int8[], $2::bytea[], $3::bytea[])
 on conflict (device_id) do update set hash = excluded.hash, content = excluded.content)"};
-constexpr pg::Statement kDropLists{"commit_drop_lists", "delete from device_profiles where device_id = any($1)"};
+constexpr pg::Statement kDropLists{"commit_drop_lists",
+                                   "delete from device_profiles where device_id = any($1)"};
 
 constexpr pg::Statement kPutFacts{"commit_put_facts", R"(
 update devices d set
@@ -98,7 +99,8 @@ struct Movement {
     item.desired += declared ? sign : 0;
     item.verified += declared && record.state == ItemState::verified ? sign : 0;
     item.failed += failed ? sign : 0;
-    if (record.drift_since) drift[{record.item, std::chrono::floor<std::chrono::minutes>(*record.drift_since)}] += sign;
+    if (record.drift_since)
+      drift[{record.item, std::chrono::floor<std::chrono::minutes>(*record.drift_since)}] += sign;
   }
 };
 
@@ -160,7 +162,8 @@ void put_items(pg::Connection& connection, const ItemChanges& changes) {
     tries.push_back(record->next_try_at);
     verifieds.push_back(record->verified_at);
     windows.push_back(record->repairs_since);
-    reasons.push_back(record->reason.empty() ? std::nullopt : std::optional<std::string_view>(record->reason));
+    reasons.push_back(record->reason.empty() ? std::nullopt
+                                             : std::optional<std::string_view>(record->reason));
   }
   connection.exec(kPutItems, devices, items, versions, installed_versions, states, intents, attempts, repairs,
                   repushes, installed, forced, events, drifts, tries, verifieds, windows, reasons);
@@ -236,8 +239,8 @@ void put_rows(pg::Connection& connection, std::span<const Plan> plans, const Pas
     hashes.push_back({row.desired_hash});
   }
   connection.exec(kPutRows, devices, dues, handled, generations, converged, made, failures, pushes, changed,
-                  converged_at, list_event, list_at, information_at, next_push, retry, hashes, context.generation,
-                  context.now);
+                  converged_at, list_event, list_at, information_at, next_push, retry, hashes,
+                  context.generation, context.now);
 }
 
 void put_counters(pg::Connection& connection, const Movement& movement) {
@@ -277,7 +280,8 @@ void commit(pg::Connection& connection, std::span<const Plan> plans, const PassC
   put_counters(connection, changes.movement);
 }
 
-void commit_unchanged(pg::Connection& connection, std::span<const std::int64_t> devices, std::int64_t generation) {
+void commit_unchanged(pg::Connection& connection, std::span<const std::int64_t> devices,
+                      std::int64_t generation) {
   if (!devices.empty()) connection.exec(kSeen, devices, generation);
 }
 

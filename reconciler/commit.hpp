@@ -14,6 +14,7 @@ namespace mooring::reconciler {
 void commit(pg::Connection& connection, std::span<const Plan> plans, const PassContext& context);
 
 /// Devices whose last pass still holds, but which had not seen the newest generation.
-void commit_unchanged(pg::Connection& connection, std::span<const std::int64_t> devices, std::int64_t generation);
+void commit_unchanged(pg::Connection& connection, std::span<const std::int64_t> devices,
+                      std::int64_t generation);
 
 }  // namespace mooring::reconciler

@@ -33,9 +33,9 @@ struct Desired {
   Time declared_at;  ///< The later of version and assignment.
 };
 
-/// Precedence: for one item the narrowest scope decides; of several present items with one slot the one with the
-/// narrowest scope stays (then the one declared last); an absent item yields to a present one with its slot.
-/// The result is sorted by item.
+/// Precedence: for one item the narrowest scope decides; of several present items with one slot the one with
+/// the narrowest scope stays (then the one declared last); an absent item yields to a present one with its
+/// slot. The result is sorted by item.
 std::vector<Desired> resolve(std::span<const Desired> shared, std::span<const Desired> own);
 
 /// Changes whenever a pass over an otherwise unchanged device could come to another result. 16 bytes.

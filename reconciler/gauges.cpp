@@ -36,9 +36,9 @@ class GaugeWriter {
       metrics_.gauge("mooring_item_drift_oldest_seconds", "Age of the oldest drift.", labels)
           .Set(oldest ? std::max(0.0, seconds(now_ - *oldest)) : 0.0);
     }
-    for (const char* name : {"mooring_item_desired_devices", "mooring_item_verified_devices",
-                             "mooring_item_failed_devices", "mooring_item_drifted_devices",
-                             "mooring_item_drift_oldest_seconds"}) {
+    for (const char* name :
+         {"mooring_item_desired_devices", "mooring_item_verified_devices", "mooring_item_failed_devices",
+          "mooring_item_drifted_devices", "mooring_item_drift_oldest_seconds"}) {
       metrics_.retain_gauges(name, kept);
     }
   }

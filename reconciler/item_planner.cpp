@@ -50,7 +50,8 @@ void ItemPlanner::cancel_open(std::int32_t item, const std::function<bool(const 
   });
 }
 
-// ---- reports -------------------------------------------------------------------------------------------------
+// ---- reports
+// -------------------------------------------------------------------------------------------------
 
 void ItemPlanner::read_reports(std::vector<KnownItem>& items) {
   for (const auto& report : snapshot_.observations) {
@@ -58,7 +59,8 @@ void ItemPlanner::read_reports(std::vector<KnownItem>& items) {
       read_inventory_report(report);
       continue;
     }
-    const auto found = std::ranges::find(items, report.item, [](const KnownItem& i) { return i.record.item; });
+    const auto found =
+        std::ranges::find(items, report.item, [](const KnownItem& i) { return i.record.item; });
     if (found != items.end()) read_item_report(*found, report);
   }
 }
@@ -66,8 +68,8 @@ void ItemPlanner::read_reports(std::vector<KnownItem>& items) {
 void ItemPlanner::read_item_report(KnownItem& item, const Observation& report) {
   auto& record = item.record;
   const bool install = report.version.has_value();
-  const bool current = install ? (wants_presence(record) && *report.version == record.version)
-                               : !wants_presence(record);
+  const bool current =
+      install ? (wants_presence(record) && *report.version == record.version) : !wants_presence(record);
   if (report.status == core::CommandStatus::not_now) {
     if (current) record.reason = "the device answered NotNow; it will be asked again";
     return;
@@ -86,7 +88,8 @@ void ItemPlanner::read_item_report(KnownItem& item, const Observation& report) {
     record.reason = kWaitsForProof;
     return;
   }
-  attempt_failed(record, classify(report.status, report.error_chain), describe(report.status, report.error_chain));
+  attempt_failed(record, classify(report.status, report.error_chain),
+                 describe(report.status, report.error_chain));
 }
 
 void ItemPlanner::read_inventory_report(const Observation& report) {
@@ -115,8 +118,9 @@ void ItemPlanner::read_profile_list(const Observation& report) {
     return;
   }
   ++row.inventory_failures;
-  row.inventory_retry_at = context_.now + backoff(context_.policy.retry_base, context_.policy.retry_max,
-                                                  row.inventory_failures, static_cast<std::uint64_t>(row.device));
+  row.inventory_retry_at =
+      context_.now + backoff(context_.policy.retry_base, context_.policy.retry_max, row.inventory_failures,
+                             static_cast<std::uint64_t>(row.device));
 }
 
 void ItemPlanner::attempt_failed(ItemRecord& record, ErrorClass error_class, std::string reason) {
@@ -131,7 +135,8 @@ void ItemPlanner::attempt_failed(ItemRecord& record, ErrorClass error_class, std
                                               std::max<int>(record.attempts, 1), key(record));
 }
 
-// ---- what is desired -----------------------------------------------------------------------------------------
+// ---- what is desired
+// -----------------------------------------------------------------------------------------
 
 void ItemPlanner::adopt(ItemRecord& record, const Desired& desired, bool is_new) {
   const auto intent =
@@ -176,15 +181,17 @@ bool ItemPlanner::begin_incident(ItemRecord& record) {
   ++record.repairs;
   if (record.repairs > policy.repairs) {
     record.state = ItemState::quarantined;
-    record.reason = fmt::format("repaired {} times and lost again each time: left alone until a new version or a "
-                                "re-push",
-                                policy.repairs);
+    record.reason = fmt::format(
+        "repaired {} times and lost again each time: left alone until a new version or a "
+        "re-push",
+        policy.repairs);
     return false;
   }
   record.state = ItemState::pending;
   if (record.repairs > 1) {
     record.state = ItemState::backing_off;
-    record.next_try_at = context_.now + backoff(policy.retry_base, policy.retry_max, record.repairs - 1, key(record));
+    record.next_try_at =
+        context_.now + backoff(policy.retry_base, policy.retry_max, record.repairs - 1, key(record));
     record.reason = "lost again after a repair; waiting before the next one";
   }
   return true;
@@ -218,7 +225,8 @@ void ItemPlanner::reconcile(KnownItem& item, const Desired& desired, bool is_new
     return;
   }
   if (!record.drift_since && !record.forced) {
-    record.drift_since = is_new || record.attempts == 0 ? plan_.row.changed_at.value_or(context_.now) : context_.now;
+    record.drift_since =
+        is_new || record.attempts == 0 ? plan_.row.changed_at.value_or(context_.now) : context_.now;
     if (record.repairs > 0) record.drift_since = context_.now;
   }
   if (present) {
@@ -236,7 +244,8 @@ void ItemPlanner::drive(KnownItem& item, std::optional<std::int32_t> version, st
     if (open->status == core::CommandStatus::queued) record.reason = "a command is queued or being worked on";
     return;
   }
-  if (record.state == ItemState::commanded) record.state = ItemState::pending;  // cleared or expired: send again
+  if (record.state == ItemState::commanded)
+    record.state = ItemState::pending;  // cleared or expired: send again
   if (record.state == ItemState::acknowledged) {
     if (!list_is_fresh(record)) {
       list_wanted_ = true;
@@ -275,12 +284,13 @@ void ItemPlanner::send(ItemRecord& record, std::optional<std::int32_t> version, 
   plan_.commands.push_back(std::move(command));
 }
 
-// ---- what is no longer desired -------------------------------------------------------------------------------
+// ---- what is no longer desired
+// -------------------------------------------------------------------------------
 
 bool ItemPlanner::drop_unproven(KnownItem& item, Presence presence) {
   auto& record = item.record;
-  // An install may have been handed out without its answer reaching us: only a list that was read after it was
-  // cancelled shows whether something of ours is there.
+  // An install may have been handed out without its answer reaching us: only a list that was read after it
+  // was cancelled shows whether something of ours is there.
   const bool may_have_landed = record.attempts > 0 || record.state == ItemState::commanded;
   if (!may_have_landed) return true;
   if (!list_is_fresh(record) || presence == Presence::unknown) {
@@ -298,7 +308,8 @@ bool ItemPlanner::finish_ended(KnownItem& item, const ItemRecord* heir) {
   if (record.intent != RecordIntent::ended) {
     cancel_open(record.item, [](const OpenCommand& open) { return open.version.has_value(); });
     record.intent = RecordIntent::ended;
-    if (!record.installed && record.state == ItemState::commanded) record.acknowledged_event = plan_.row.list_event;
+    if (!record.installed && record.state == ItemState::commanded)
+      record.acknowledged_event = plan_.row.list_event;
     record.state = ItemState::pending;
     record.forced = false;
     record.next_try_at.reset();

@@ -17,13 +17,17 @@ namespace mooring::reconciler {
 class ItemPlanner {
  public:
   ItemPlanner(const DeviceSnapshot& snapshot, const PassContext& context, Plan& plan)
-      : snapshot_(snapshot), context_(context), plan_(plan), evidence_(snapshot.evidence), open_(snapshot.open) {}
+      : snapshot_(snapshot),
+        context_(context),
+        plan_(plan),
+        evidence_(snapshot.evidence),
+        open_(snapshot.open) {}
 
   // In this order: reports first, then what is desired, then what no longer is.
   void read_reports(std::vector<KnownItem>& items);
   void reconcile(KnownItem& item, const Desired& desired, bool is_new);
-  /// `heir`: the record of the present item that took over the slot, if any. Returns false once nothing is left to
-  /// do: the record goes.
+  /// `heir`: the record of the present item that took over the slot, if any. Returns false once nothing is
+  /// left to do: the record goes.
   bool finish_ended(KnownItem& item, const ItemRecord* heir);
 
   const Evidence& evidence() const { return evidence_; }

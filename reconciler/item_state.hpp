@@ -19,8 +19,8 @@ enum class ItemState : std::int16_t {
   acknowledged = 2,  ///< The device accepted it; its own list has not shown it yet.
   verified = 3,      ///< The device's own list proves it.
   backing_off = 4,   ///< Refused or without effect; tried again at next_try_at.
-  failed = 5,        ///< The retry budget is spent, or the error is terminal: waits for a new version or a person.
-  quarantined = 6,   ///< Repaired again and again: waits for a new version or a person.
+  failed = 5,  ///< The retry budget is spent, or the error is terminal: waits for a new version or a person.
+  quarantined = 6,  ///< Repaired again and again: waits for a new version or a person.
 };
 std::string_view name_of(ItemState state);
 

@@ -24,10 +24,12 @@ where r.device_id = any($1) order by r.device_id)"};
 
 // What an assignment means right now. Deleted items have no assignments.
 #define MOORING_FACT_COLUMNS "i.id, i.kind, i.slot, v.id, v.identity, v.install_payload, v.remove_payload "
-#define MOORING_DESIRED_COLUMNS                                                                    \
-  MOORING_FACT_COLUMNS ", a.intent, a.scope, i.repush, greatest(v.declared_at, a.created_at) "     \
-  "from assignments a join items i on i.id = a.item_id join versions v on v.id = i.current_version "
-constexpr pg::Statement kShared{"load_shared", "select 0::int8, " MOORING_DESIRED_COLUMNS "where a.scope = 0"};
+#define MOORING_DESIRED_COLUMNS                                               \
+  MOORING_FACT_COLUMNS                                                        \
+      ", a.intent, a.scope, i.repush, greatest(v.declared_at, a.created_at) " \
+      "from assignments a join items i on i.id = a.item_id join versions v on v.id = i.current_version "
+constexpr pg::Statement kShared{"load_shared",
+                                "select 0::int8, " MOORING_DESIRED_COLUMNS "where a.scope = 0"};
 constexpr pg::Statement kOwn{"load_own", "select d.id, " MOORING_DESIRED_COLUMNS R"(
 join devices d on a.scope_ref = d.udid or a.scope_ref = d.serial_number
 where a.scope = 2 and d.id = any($1))"};
@@ -47,8 +49,9 @@ constexpr pg::Statement kLists{"load_lists",
 constexpr pg::Statement kTakeObservations{"load_take_observations",
                                           "delete from observations where device_id = any($1) "
                                           "returning " MOORING_OBSERVATION_COLUMNS};
-constexpr pg::Statement kPeekObservations{
-    "load_peek_observations", "select " MOORING_OBSERVATION_COLUMNS " from observations where device_id = any($1)"};
+constexpr pg::Statement kPeekObservations{"load_peek_observations",
+                                          "select " MOORING_OBSERVATION_COLUMNS
+                                          " from observations where device_id = any($1)"};
 constexpr pg::Statement kOpen{"load_open", R"(
 select e.device_id, c.uuid, c.item_id, c.version_id, c.payload_id, c.status
 from enrollments e join commands c on c.enrollment_id = e.id
@@ -135,9 +138,11 @@ std::vector<core::ErrorChainItem> read_chain(std::string_view json) {
   return chain;
 }
 
-/// From the report's bytes to the director's form. What cannot be read counts as an error, never as an empty list.
+/// From the report's bytes to the director's form. What cannot be read counts as an error, never as an empty
+/// list.
 void digest(Observation& observation) {
-  if (observation.item != core::kInventoryItem || observation.status != core::CommandStatus::acknowledged) return;
+  if (observation.item != core::kInventoryItem || observation.status != core::CommandStatus::acknowledged)
+    return;
   const auto report = plist::parse_dict(observation.body);
   observation.body.clear();
   Result<std::string> digested = fail(Failure::invalid, "report.unreadable", "");
@@ -183,8 +188,10 @@ Declarations load_declarations(pg::Connection& connection, std::span<const std::
   // The generation first: what is declared while we read moves it again and brings another pass.
   declarations.generation = connection.exec(kGeneration)[0].int64(0);
   for (const auto row : connection.exec(kShared)) declarations.shared.push_back(read_desired(row));
-  for (const auto row : connection.exec(kOwn, devices)) declarations.own[row.int64(0)].push_back(read_desired(row));
-  declarations.shared_resolved = std::make_shared<const std::vector<Desired>>(resolve(declarations.shared, {}));
+  for (const auto row : connection.exec(kOwn, devices))
+    declarations.own[row.int64(0)].push_back(read_desired(row));
+  declarations.shared_resolved =
+      std::make_shared<const std::vector<Desired>>(resolve(declarations.shared, {}));
   declarations.shared_hash = hash_of(*declarations.shared_resolved);
   return declarations;
 }
@@ -226,11 +233,12 @@ class Loader {
       by_device_[row.int64(0)]->observations.push_back(read_observation(row));
     }
     for (const auto row : connection_.exec(kOpen, devices)) {
-      by_device_[row.int64(0)]->open.push_back({.uuid = std::string(row.get<pg::Bytes>(1).view),
-                                                .item = row.get<std::int32_t>(2),
-                                                .version = row.get<std::optional<std::int32_t>>(3),
-                                                .payload = row.get<std::int32_t>(4),
-                                                .status = static_cast<core::CommandStatus>(row.get<std::int16_t>(5))});
+      by_device_[row.int64(0)]->open.push_back(
+          {.uuid = std::string(row.get<pg::Bytes>(1).view),
+           .item = row.get<std::int32_t>(2),
+           .version = row.get<std::optional<std::int32_t>>(3),
+           .payload = row.get<std::int32_t>(4),
+           .status = static_cast<core::CommandStatus>(row.get<std::int16_t>(5))});
     }
     for (auto& snapshot : snapshots) std::ranges::sort(snapshot.observations, {}, &Observation::event);
   }
@@ -243,7 +251,8 @@ class Loader {
     for (const auto row : rows) facts.try_emplace(row.get<std::int32_t>(2));
     for (const auto& [version, unused] : facts) versions.push_back(version);
     if (!versions.empty()) {
-      for (const auto row : connection_.exec(kFacts, versions)) facts[row.get<std::int32_t>(3)] = read_facts(row, 0);
+      for (const auto row : connection_.exec(kFacts, versions))
+        facts[row.get<std::int32_t>(3)] = read_facts(row, 0);
     }
     for (const auto row : rows) {
       by_device_[row.int64(0)]->items.push_back({read_item(row), facts[row.get<std::int32_t>(2)]});

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reads all that a pass needs for a batch of devices, in a number of statements that does not depend on its size.
+// Reads all that a pass needs for a batch of devices, in a number of statements that does not depend on its
+// size.
 #pragma once
 
 #include <cstdint>
@@ -13,13 +14,13 @@
 namespace mooring::reconciler {
 
 struct Batch {
-  std::int64_t generation = 0;             ///< Of the declarations that were read.
-  std::vector<DeviceSnapshot> snapshots;   ///< Devices that need a plan.
-  std::vector<std::int64_t> unchanged;     ///< Nothing happened since their last pass: one comparison, no more.
+  std::int64_t generation = 0;            ///< Of the declarations that were read.
+  std::vector<DeviceSnapshot> snapshots;  ///< Devices that need a plan.
+  std::vector<std::int64_t> unchanged;  ///< Nothing happened since their last pass: one comparison, no more.
 };
 
-/// The caller holds the devices' locks. Observations are taken out of the inbox: they are gone when the transaction
-/// commits, and back when it does not.
+/// The caller holds the devices' locks. Observations are taken out of the inbox: they are gone when the
+/// transaction commits, and back when it does not.
 Batch load(pg::Connection& connection, std::span<const std::int64_t> devices, Time now);
 
 /// As load, but for one device and without taking or changing anything: for questions of people.

@@ -92,7 +92,8 @@ class Planner {
 
   void reconcile_desired(ItemPlanner& planner) {
     for (const auto& desired : *snapshot_.desired) {
-      auto found = std::ranges::find(items_, desired.facts.item, [](const KnownItem& i) { return i.record.item; });
+      auto found =
+          std::ranges::find(items_, desired.facts.item, [](const KnownItem& i) { return i.record.item; });
       const bool is_new = found == items_.end();
       if (is_new) {
         items_.push_back({.record = {.item = desired.facts.item}, .facts = desired.facts});
@@ -125,7 +126,8 @@ class Planner {
       if (is_desired(item.record.item)) continue;
       if (!planner.finish_ended(item, heir_of(item))) gone.push_back(item.record.item);
     }
-    std::erase_if(items_, [&](const KnownItem& i) { return std::ranges::find(gone, i.record.item) != gone.end(); });
+    std::erase_if(items_,
+                  [&](const KnownItem& i) { return std::ranges::find(gone, i.record.item) != gone.end(); });
   }
 
   bool list_is_due(const ItemPlanner& planner) const {
@@ -134,7 +136,8 @@ class Planner {
     if (!row.list_at || context_.now >= list_due_at()) return true;
     if (row.refresh_mark > snapshot_.row.handled) return true;
     if (!planner.list_wanted()) return false;
-    // One list proves a whole batch: wait for answers that are on their way, but not for NotNow, and not for ever.
+    // One list proves a whole batch: wait for answers that are on their way, but not for NotNow, and not for
+    // ever.
     const bool on_its_way = std::ranges::any_of(planner.open(), [](const OpenCommand& open) {
       return open.item != core::kInventoryItem && open.status == core::CommandStatus::queued;
     });
@@ -163,7 +166,8 @@ class Planner {
     };
     if (list_is_due(planner)) ask(context_.profile_list_payload, "ProfileList");
     const bool information_is_due =
-        !plan_.row.information_at || context_.now - *plan_.row.information_at >= context_.policy.inventory_interval ||
+        !plan_.row.information_at ||
+        context_.now - *plan_.row.information_at >= context_.policy.inventory_interval ||
         plan_.row.refresh_mark > snapshot_.row.handled;
     if (information_is_due) ask(context_.device_information_payload, "DeviceInformation");
   }
@@ -192,15 +196,15 @@ class Planner {
   void push_now() {
     auto& row = plan_.row;
     plan_.push = true;
-    row.next_push_at = context_.now + backoff(context_.policy.push_base, context_.policy.push_max, row.pushes + 1,
-                                              static_cast<std::uint64_t>(row.device));
+    row.next_push_at = context_.now + backoff(context_.policy.push_base, context_.policy.push_max,
+                                              row.pushes + 1, static_cast<std::uint64_t>(row.device));
   }
 
   void note_convergence() {
     auto& row = plan_.row;
     const bool proven = row.list_event && std::ranges::all_of(plan_.after, [](const ItemRecord& record) {
-      return record.state == ItemState::verified && record.intent != RecordIntent::ended;
-    });
+                          return record.state == ItemState::verified && record.intent != RecordIntent::ended;
+                        });
     if (!proven || row.converged_generation == row.generation) return;
     row.converged_generation = row.generation;
     row.converged_at = context_.now;
@@ -217,17 +221,26 @@ class Planner {
 
 std::string_view name_of(ItemState state) {
   switch (state) {
-    case ItemState::pending: return "pending";
-    case ItemState::commanded: return "commanded";
-    case ItemState::acknowledged: return "acknowledged";
-    case ItemState::verified: return "verified";
-    case ItemState::backing_off: return "backing_off";
-    case ItemState::failed: return "failed";
-    case ItemState::quarantined: return "quarantined";
+    case ItemState::pending:
+      return "pending";
+    case ItemState::commanded:
+      return "commanded";
+    case ItemState::acknowledged:
+      return "acknowledged";
+    case ItemState::verified:
+      return "verified";
+    case ItemState::backing_off:
+      return "backing_off";
+    case ItemState::failed:
+      return "failed";
+    case ItemState::quarantined:
+      return "quarantined";
   }
   return "unknown";
 }
 
-Plan plan(const DeviceSnapshot& snapshot, const PassContext& context) { return Planner(snapshot, context).run(); }
+Plan plan(const DeviceSnapshot& snapshot, const PassContext& context) {
+  return Planner(snapshot, context).run();
+}
 
 }  // namespace mooring::reconciler

@@ -17,12 +17,14 @@ struct Policy {
   Duration inventory_interval = std::chrono::hours(6);  ///< Between two ProfileLists of a device, +-10 %.
   Duration retry_base = std::chrono::minutes(1);        ///< Before the second attempt; grows fourfold.
   Duration retry_max = std::chrono::hours(6);
-  int attempts = 5;                                     ///< Commands for one version before it counts as failed.
-  int repairs = 5;                                      ///< Drifts of a verified item within the window.
+  int attempts = 5;  ///< Commands for one version before it counts as failed.
+  int repairs = 5;   ///< Drifts of a verified item within the window.
   Duration repair_window = std::chrono::hours(24);
-  Duration push_base = std::chrono::minutes(10);        ///< Before a silent device with open commands is pushed again.
+  Duration push_base =
+      std::chrono::minutes(10);  ///< Before a silent device with open commands is pushed again.
   Duration push_max = std::chrono::hours(12);
-  Duration verify_patience = std::chrono::minutes(10);  ///< A list is asked for although commands are still open.
+  Duration verify_patience =
+      std::chrono::minutes(10);  ///< A list is asked for although commands are still open.
 };
 
 /// base * 4^(n-1), at most max, +-20 % by `key`; n counts from 1.

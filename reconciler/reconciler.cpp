@@ -46,8 +46,8 @@ Result<> Reconciler::prepare(pg::Connection& connection) {
     const std::string information = director::device_information_command();
     profile_list_payload_ =
         core::store_payload(connection, {.body = list, .request_type = "ProfileList"}, clock_.now());
-    device_information_payload_ =
-        core::store_payload(connection, {.body = information, .request_type = "DeviceInformation"}, clock_.now());
+    device_information_payload_ = core::store_payload(
+        connection, {.body = information, .request_type = "DeviceInformation"}, clock_.now());
     return {};
   } catch (const pg::SqlError& error) {
     return std::unexpected(pg::to_error(error));
@@ -172,9 +172,10 @@ void Reconciler::after(const Pass& done) {
   }
   for (const auto& [type, count] : queued) {
     const bool cancelled = type == "cancelled";
-    metrics_.counter("mooring_commands_total", "Commands by type and what became of them.",
-                     {{"request_type", cancelled ? "any" : std::string(type)},
-                      {"status", cancelled ? "cancelled" : "queued"}})
+    metrics_
+        .counter("mooring_commands_total", "Commands by type and what became of them.",
+                 {{"request_type", cancelled ? "any" : std::string(type)},
+                  {"status", cancelled ? "cancelled" : "queued"}})
         .Increment(count);
   }
   if (push_ && !pushes.empty()) push_(pushes);

@@ -22,15 +22,15 @@ namespace mooring::reconciler {
 struct ReconcilerOptions {
   pg::ConnectOptions connect;
   Policy policy;
-  int batch = 500;                                  ///< Devices of one pass.
-  std::chrono::milliseconds poll{1000};             ///< Between looks for due devices when no bell rings.
+  int batch = 500;                       ///< Devices of one pass.
+  std::chrono::milliseconds poll{1000};  ///< Between looks for due devices when no bell rings.
 };
 
 class Reconciler {
  public:
   /// `push` is told, after commit, which enrollments have something waiting.
-  Reconciler(ReconcilerOptions options, std::function<void(std::span<const std::int64_t>)> push, const Clock& clock,
-             Logger& log, Metrics& metrics);
+  Reconciler(ReconcilerOptions options, std::function<void(std::span<const std::int64_t>)> push,
+             const Clock& clock, Logger& log, Metrics& metrics);
   ~Reconciler();
   Reconciler(const Reconciler&) = delete;
   Reconciler& operator=(const Reconciler&) = delete;
@@ -42,8 +42,8 @@ class Reconciler {
   /// Something was marked: look now. Cheap, from any thread; losing it costs one poll interval.
   void ring();
 
-  /// One pass over what is due, or over the next stretch of a sweep; returns how many devices it took. For tests
-  /// and simulated time; start() runs the same in a thread.
+  /// One pass over what is due, or over the next stretch of a sweep; returns how many devices it took. For
+  /// tests and simulated time; start() runs the same in a thread.
   Result<std::size_t> run_once(pg::Connection& connection);
 
   PassContext context() const;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Many small concurrent operations become one statement and one commit: what waited during the last round trip
-// goes together in the next. That is how thousands of answers a second wait for a disk that syncs a few hundred
-// times.
+// Many small concurrent operations become one statement and one commit: what waited during the last round
+// trip goes together in the next. That is how thousands of answers a second wait for a disk that syncs a few
+// hundred times.
 #pragma once
 
 #include <algorithm>
@@ -32,12 +32,12 @@ struct BatcherOptions {
   std::size_t max_waiting = 4096;  ///< Per lane; beyond, Failure::busy.
 };
 
-/// `Out` is what one operation returns. `Work` gets operations with distinct keys and returns one Out for each,
-/// in the same order; it runs in one transaction of its own making (one statement, or in_transaction).
+/// `Out` is what one operation returns. `Work` gets operations with distinct keys and returns one Out for
+/// each, in the same order; it runs in one transaction of its own making (one statement, or in_transaction).
 ///
-/// Where a batch fails for a reason that lies in its data, each operation runs alone, so that one bad operation
-/// never takes others with it. Where the connection is lost the batch runs once more: operations must be
-/// idempotent.
+/// Where a batch fails for a reason that lies in its data, each operation runs alone, so that one bad
+/// operation never takes others with it. Where the connection is lost the batch runs once more: operations
+/// must be idempotent.
 template <class Op, class Out>
 class Batcher {
  public:
@@ -154,11 +154,13 @@ class Batcher {
         return all(ops, Error{Failure::internal, "postgres.internal", error.what()});
       }
     }
-    return all(ops, Error{Failure::unavailable, "postgres.unavailable", "The connection to PostgreSQL was lost."});
+    return all(ops,
+               Error{Failure::unavailable, "postgres.unavailable", "The connection to PostgreSQL was lost."});
   }
 
   std::vector<Result<Out>> one_by_one(ConnectionKeeper& keeper, const std::vector<Op>& ops) {
-    log_.warning("a batch failed; its operations run one by one", {{"batch", options_.name}, {"size", ops.size()}});
+    log_.warning("a batch failed; its operations run one by one",
+                 {{"batch", options_.name}, {"size", ops.size()}});
     std::vector<Result<Out>> results;
     for (const Op& op : ops) {
       auto one = execute(keeper, {op});

@@ -17,8 +17,9 @@ std::string session_options(const ConnectOptions& options) {
       "-c idle_in_transaction_session_timeout={}",
       options.statement_timeout_ms, options.idle_in_transaction_timeout_ms);
   if (options.point_queries) {
-    text += " -c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_hashjoin=off"
-            " -c enable_mergejoin=off";
+    text +=
+        " -c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_hashjoin=off"
+        " -c enable_mergejoin=off";
   }
   return text;
 }
@@ -45,7 +46,8 @@ Error to_error(const SqlError& error) {
     return {Failure::timeout, "postgres.timeout", "A statement took longer than its limit; try again."};
   }
   if (error.is_retryable()) {
-    return {Failure::busy, "postgres.contention", "The same rows are changed by others right now; try again."};
+    return {Failure::busy, "postgres.contention",
+            "The same rows are changed by others right now; try again."};
   }
   return {Failure::internal, "postgres.error",
           fmt::format("PostgreSQL refused a statement ({}): {}", error.sqlstate(), error.what())};
@@ -77,10 +79,10 @@ std::int64_t Rows::affected() const {
 
 Connection::Connection(const ConnectOptions& options) {
   const std::string settings = session_options(options);
-  const std::array<const char*, 6> keys{"dbname", "fallback_application_name", "options", "connect_timeout",
-                                        "client_encoding", nullptr};
-  const std::array<const char*, 6> values{options.conninfo.c_str(), options.application_name.c_str(),
-                                          settings.c_str(), "10", "UTF8", nullptr};
+  const std::array<const char*, 6> keys{"dbname",          "fallback_application_name", "options",
+                                        "connect_timeout", "client_encoding",           nullptr};
+  const std::array<const char*, 6> values{
+      options.conninfo.c_str(), options.application_name.c_str(), settings.c_str(), "10", "UTF8", nullptr};
   connection_ = PQconnectdbParams(keys.data(), values.data(), 1);
   if (PQstatus(connection_) != CONNECTION_OK) {
     SqlError error("", trimmed_message(PQerrorMessage(connection_)));
@@ -105,8 +107,8 @@ Rows Connection::check(pg_result* result) {
   if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK || status == PGRES_EMPTY_QUERY) return rows;
   const char* sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
   const std::string state = sqlstate == nullptr ? "" : sqlstate;
-  throw SqlError(state, trimmed_message(result == nullptr ? PQerrorMessage(connection_)
-                                                          : PQresultErrorMessage(result)));
+  throw SqlError(
+      state, trimmed_message(result == nullptr ? PQerrorMessage(connection_) : PQresultErrorMessage(result)));
 }
 
 void Connection::prepare(const Statement& statement, const Params& params) {
@@ -129,8 +131,8 @@ Rows Connection::exec_prepared(const Statement& statement, const Params& params)
     values[i] = slot.length < 0 ? nullptr : params.data() + slot.offset;
     lengths[i] = slot.length;
   }
-  return check(PQexecPrepared(connection_, statement.name, static_cast<int>(count), values.data(), lengths.data(),
-                              formats.data(), 1));
+  return check(PQexecPrepared(connection_, statement.name, static_cast<int>(count), values.data(),
+                              lengths.data(), formats.data(), 1));
 }
 
 Rows Connection::script(const std::string& sql) { return check(PQexec(connection_, sql.c_str())); }

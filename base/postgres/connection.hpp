@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // One connection to PostgreSQL over libpq, with prepared statements and binary values.
 //
-// Functions that take a Connection run on a database thread and throw SqlError; Pool, Batcher and transaction()
-// turn that into Result, so that it never reaches a coroutine or another room.
+// Functions that take a Connection run on a database thread and throw SqlError; Pool, Batcher and
+// transaction() turn that into Result, so that it never reaches a coroutine or another room.
 #pragma once
 
 #include <exception>
@@ -52,7 +52,8 @@ class Rows;
 class Row {
  public:
   bool is_null(int column) const;
-  /// T as in Wire<T>, or std::optional<T> for columns that may be NULL. string_view and Bytes point into Rows.
+  /// T as in Wire<T>, or std::optional<T> for columns that may be NULL. string_view and Bytes point into
+  /// Rows.
   template <class T>
   T get(int column) const {
     if constexpr (kIsOptional<T>) {
@@ -85,7 +86,10 @@ class Rows {
    public:
     Iterator(const Rows* rows, int at) : rows_(rows), at_(at) {}
     Row operator*() const { return (*rows_)[at_]; }
-    Iterator& operator++() { ++at_; return *this; }
+    Iterator& operator++() {
+      ++at_;
+      return *this;
+    }
     bool operator!=(const Iterator& other) const { return at_ != other.at_; }
 
    private:

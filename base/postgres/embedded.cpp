@@ -53,7 +53,8 @@ struct Owner {
 };
 
 /// Starts a child whose output goes to `log_file`; it ends with its parent. `owner`: whom it becomes.
-pid_t spawn(const std::vector<std::string>& command, const fs::path& log_file, const std::optional<Owner>& owner) {
+pid_t spawn(const std::vector<std::string>& command, const fs::path& log_file,
+            const std::optional<Owner>& owner) {
   std::vector<char*> argv;
   for (const auto& part : command) argv.push_back(const_cast<char*>(part.c_str()));
   argv.push_back(nullptr);
@@ -67,7 +68,8 @@ pid_t spawn(const std::vector<std::string>& command, const fs::path& log_file, c
   }
   const int in = ::open("/dev/null", O_RDONLY);
   if (in >= 0) ::dup2(in, STDIN_FILENO);
-  if (owner && (::setgroups(0, nullptr) != 0 || ::setgid(owner->group) != 0 || ::setuid(owner->user) != 0)) ::_exit(1);
+  if (owner && (::setgroups(0, nullptr) != 0 || ::setgid(owner->group) != 0 || ::setuid(owner->user) != 0))
+    ::_exit(1);
   ::setpgid(0, 0);  // Ctrl-C in a terminal is for the server, which then stops PostgreSQL in order
   ::prctl(PR_SET_PDEATHSIG, SIGINT);
   if (::getppid() != parent) ::_exit(1);
@@ -132,22 +134,25 @@ Result<> end_left_behind(const fs::path& cluster, Logger& log) {
   ::kill(*pid, SIGINT);
   while (::kill(*pid, 0) == 0 && running_postmaster(cluster)) {
     if (steady_clock::now() - begin > std::chrono::seconds(30)) {
-      return fail(Failure::conflict, "postgres.running",
-                  fmt::format("another PostgreSQL (pid {}) uses {} and does not stop: is a second server running?",
-                              *pid, cluster.string()));
+      return fail(
+          Failure::conflict, "postgres.running",
+          fmt::format("another PostgreSQL (pid {}) uses {} and does not stop: is a second server running?",
+                      *pid, cluster.string()));
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }
   return {};
 }
 
-std::vector<std::string> postgres_command(const fs::path& bin, const fs::path& cluster, const fs::path& socket_dir,
-                                          bool durable) {
-  std::vector<std::string> command{(bin / "postgres").string(), "-D", cluster.string(), "-k", socket_dir.string()};
+std::vector<std::string> postgres_command(const fs::path& bin, const fs::path& cluster,
+                                          const fs::path& socket_dir, bool durable) {
+  std::vector<std::string> command{(bin / "postgres").string(), "-D", cluster.string(), "-k",
+                                   socket_dir.string()};
   for (const char* setting :
        {"listen_addresses=", "shared_buffers=256MB", "max_wal_size=2GB", "checkpoint_timeout=15min",
-        "wal_compression=lz4", "random_page_cost=1.1", "autovacuum_naptime=15s", "max_locks_per_transaction=256",
-        "max_connections=100", "log_min_messages=warning", "jit=off", "max_parallel_workers_per_gather=0"}) {
+        "wal_compression=lz4", "random_page_cost=1.1", "autovacuum_naptime=15s",
+        "max_locks_per_transaction=256", "max_connections=100", "log_min_messages=warning", "jit=off",
+        "max_parallel_workers_per_gather=0"}) {
     command.insert(command.end(), {"-c", setting});
   }
   if (!durable) {
@@ -168,7 +173,7 @@ bool answers(const std::string& conninfo) {
 }
 
 const passwd* choose_user(const fs::path& data_dir) {
-  struct stat info {};
+  struct stat info{};
   if (::stat(data_dir.c_str(), &info) == 0 && info.st_uid != 0) return ::getpwuid(info.st_uid);
   for (const char* name : {"mooring", "postgres", "nobody"}) {
     if (const passwd* user = ::getpwnam(name)) return user;
@@ -178,8 +183,8 @@ const passwd* choose_user(const fs::path& data_dir) {
 
 Result<> give_to(const fs::path& dir, const passwd& user) {
   if (::chown(dir.c_str(), user.pw_uid, user.pw_gid) != 0) {
-    return fail(Failure::internal, "data_dir.owner", fmt::format("cannot give {} to {}: {}", dir.string(),
-                                                                  user.pw_name, std::strerror(errno)));
+    return fail(Failure::internal, "data_dir.owner",
+                fmt::format("cannot give {} to {}: {}", dir.string(), user.pw_name, std::strerror(errno)));
   }
   return {};
 }
@@ -189,8 +194,9 @@ Result<std::optional<Owner>> owner_for(const fs::path& data_dir, const fs::path&
   if (::geteuid() != 0) return std::nullopt;
   const passwd* user = choose_user(data_dir);
   if (user == nullptr) {
-    return fail(Failure::internal, "user.missing",
-                "started by root and no user mooring, postgres or nobody for PostgreSQL: start as another user.");
+    return fail(
+        Failure::internal, "user.missing",
+        "started by root and no user mooring, postgres or nobody for PostgreSQL: start as another user.");
   }
   const Owner owner{user->pw_uid, user->pw_gid};
   for (const auto& dir : {data_dir, socket_dir}) {
@@ -201,12 +207,14 @@ Result<std::optional<Owner>> owner_for(const fs::path& data_dir, const fs::path&
 
 }  // namespace
 
-Result<std::unique_ptr<EmbeddedPostgres>> EmbeddedPostgres::start(const EmbeddedOptions& options, Logger& log) {
+Result<std::unique_ptr<EmbeddedPostgres>> EmbeddedPostgres::start(const EmbeddedOptions& options,
+                                                                  Logger& log) {
   const auto bin = find_bin_dir(options.bin_dir);
   if (!bin) {
-    return fail(Failure::unavailable, "postgres.missing",
-                "PostgreSQL's server programs were not found: install the package postgresql (15 or newer), or use "
-                "--database-url with a server that runs elsewhere.");
+    return fail(
+        Failure::unavailable, "postgres.missing",
+        "PostgreSQL's server programs were not found: install the package postgresql (15 or newer), or use "
+        "--database-url with a server that runs elsewhere.");
   }
   std::error_code error;
   const fs::path data_dir = fs::absolute(options.data_dir);
@@ -216,8 +224,9 @@ Result<std::unique_ptr<EmbeddedPostgres>> EmbeddedPostgres::start(const Embedded
   fs::create_directories(data_dir, error);
   if (!error) fs::create_directories(socket_dir, error);
   if (error) {
-    return fail(Failure::invalid, "data_dir.create",
-                fmt::format("cannot create {}: {}. Choose another --data-dir.", data_dir.string(), error.message()));
+    return fail(
+        Failure::invalid, "data_dir.create",
+        fmt::format("cannot create {}: {}. Choose another --data-dir.", data_dir.string(), error.message()));
   }
   const auto owner = owner_for(data_dir, socket_dir);
   if (!owner) return std::unexpected(owner.error());
@@ -264,7 +273,9 @@ Result<std::string> drop_root(const fs::path& data_dir) {
   std::error_code error;
   const bool existed = fs::exists(data_dir, error);
   fs::create_directories(data_dir, error);
-  if (error) return fail(Failure::invalid, "data_dir.create", fmt::format("{}: {}", data_dir.string(), error.message()));
+  if (error)
+    return fail(Failure::invalid, "data_dir.create",
+                fmt::format("{}: {}", data_dir.string(), error.message()));
   const passwd* user = choose_user(data_dir);
   if (user == nullptr) {
     return fail(Failure::internal, "user.missing",
@@ -275,8 +286,10 @@ Result<std::string> drop_root(const fs::path& data_dir) {
     if (auto given = give_to(data_dir, *user); !given) return std::unexpected(given.error());
   }
   const std::string name = user->pw_name;
-  if (::initgroups(user->pw_name, user->pw_gid) != 0 || ::setgid(user->pw_gid) != 0 || ::setuid(user->pw_uid) != 0) {
-    return fail(Failure::internal, "user.drop", fmt::format("cannot become {}: {}", name, std::strerror(errno)));
+  if (::initgroups(user->pw_name, user->pw_gid) != 0 || ::setgid(user->pw_gid) != 0 ||
+      ::setuid(user->pw_uid) != 0) {
+    return fail(Failure::internal, "user.drop",
+                fmt::format("cannot become {}: {}", name, std::strerror(errno)));
   }
   if (::access(data_dir.c_str(), R_OK | W_OK | X_OK) != 0) {
     return fail(Failure::invalid, "data_dir.access",

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A private PostgreSQL cluster under the data directory: unix socket only, started and stopped with the server.
+// A private PostgreSQL cluster under the data directory: unix socket only, started and stopped with the
+// server.
 #pragma once
 
 #include <filesystem>
@@ -19,9 +20,9 @@ struct EmbeddedOptions {
 
 class EmbeddedPostgres {
  public:
-  /// initdb where there is no cluster yet, then starts it and waits until it answers. A cluster left behind by a
-  /// killed server recovers; one whose postmaster still runs is waited for, then stopped. Where root calls, PostgreSQL
-  /// itself runs as an unprivileged user, as in drop_root().
+  /// initdb where there is no cluster yet, then starts it and waits until it answers. A cluster left behind
+  /// by a killed server recovers; one whose postmaster still runs is waited for, then stopped. Where root
+  /// calls, PostgreSQL itself runs as an unprivileged user, as in drop_root().
   static Result<std::unique_ptr<EmbeddedPostgres>> start(const EmbeddedOptions& options, Logger& log);
   ~EmbeddedPostgres();  ///< Fast shutdown; waits until it is done.
   EmbeddedPostgres(const EmbeddedPostgres&) = delete;
@@ -38,9 +39,9 @@ class EmbeddedPostgres {
   Logger& log_;
 };
 
-/// Where started by root: makes `data_dir`, gives it to an unprivileged user (its present owner if that is not
-/// root, else `mooring`, `postgres` or `nobody`) and becomes that user for good. Returns the user's name, or an
-/// empty string where nothing had to be done.
+/// Where started by root: makes `data_dir`, gives it to an unprivileged user (its present owner if that is
+/// not root, else `mooring`, `postgres` or `nobody`) and becomes that user for good. Returns the user's name,
+/// or an empty string where nothing had to be done.
 Result<std::string> drop_root(const std::filesystem::path& data_dir);
 
 }  // namespace mooring::pg

@@ -41,7 +41,8 @@ Result<std::vector<Migration>> read_files(std::span<const EmbeddedFile> files) {
     const auto digits = file.name.find('_');
     const auto [end, error] = std::from_chars(file.name.data(), file.name.data() + digits, migration.version);
     if (digits == std::string_view::npos || error != std::errc{} || end != file.name.data() + digits) {
-      return fail(Failure::internal, "migration.name", fmt::format("{}: migrations are NNNN_name.sql", file.name));
+      return fail(Failure::internal, "migration.name",
+                  fmt::format("{}: migrations are NNNN_name.sql", file.name));
     }
     migration.sha256 = to_hex(crypto::bytes_of(crypto::sha256(file.content)));
     migrations.push_back(std::move(migration));
@@ -71,10 +72,11 @@ Result<> migrate_locked(Connection& connection, const std::vector<Migration>& mi
     applied[row.get<std::int32_t>(0)] = row.text(2);
     const auto newest = migrations.empty() ? 0 : migrations.back().version;
     if (row.get<std::int32_t>(0) > newest) {
-      return fail(Failure::conflict, "migration.newer",
-                  fmt::format("the database has migration {}, which this Mooring does not know: it was made by a "
-                              "newer version. Start that version, or restore a backup made before the upgrade.",
-                              row.text(1)));
+      return fail(
+          Failure::conflict, "migration.newer",
+          fmt::format("the database has migration {}, which this Mooring does not know: it was made by a "
+                      "newer version. Start that version, or restore a backup made before the upgrade.",
+                      row.text(1)));
     }
   }
   for (const auto& migration : migrations) {
@@ -82,10 +84,11 @@ Result<> migrate_locked(Connection& connection, const std::vector<Migration>& mi
     if (found == applied.end()) {
       if (auto done = apply(connection, migration, log); !done) return done;
     } else if (found->second != migration.sha256) {
-      return fail(Failure::conflict, "migration.changed",
-                  fmt::format("{} was applied with another content: this binary and the database do not belong "
-                              "together. Use the release that made the database, or a newer one.",
-                              migration.name));
+      return fail(
+          Failure::conflict, "migration.changed",
+          fmt::format("{} was applied with another content: this binary and the database do not belong "
+                      "together. Use the release that made the database, or a newer one.",
+                      migration.name));
     }
   }
   return {};

@@ -10,8 +10,8 @@
 
 namespace mooring::pg {
 
-/// Applies what is missing, in order, one transaction a file, under an advisory lock (any number of processes may
-/// start at once). Files are named NNNN_name.sql. Errors:
+/// Applies what is missing, in order, one transaction a file, under an advisory lock (any number of processes
+/// may start at once). Files are named NNNN_name.sql. Errors:
 ///   migration.newer    the database was made by a newer Mooring: nothing is touched
 ///   migration.changed  an applied file has another content now
 ///   migration.failed   the file and what PostgreSQL said

@@ -56,7 +56,8 @@ class Pool {
   }
   template <class T>
   Task<Result<T>> transaction(Body<T> body) {
-    return run<T>([body = std::move(body)](Connection& connection) { return in_transaction(connection, body); });
+    return run<T>(
+        [body = std::move(body)](Connection& connection) { return in_transaction(connection, body); });
   }
 
  private:
@@ -65,11 +66,13 @@ class Pool {
 
   template <class T>
   void post(Body<T> body, Completion<Result<T>> done) {
-    Job job = [body = std::move(body), done = std::move(done)](Connection* connection, const Error& error) mutable {
+    Job job = [body = std::move(body), done = std::move(done)](Connection* connection,
+                                                               const Error& error) mutable {
       done(connection == nullptr ? Result<T>(std::unexpected(error)) : guarded<T>(*connection, body));
     };
     if (auto rejected = enqueue(std::move(job))) {
-      (*rejected)(nullptr, {Failure::busy, "postgres.busy", "Too many requests wait for the database; try again."});
+      (*rejected)(nullptr,
+                  {Failure::busy, "postgres.busy", "Too many requests wait for the database; try again."});
     }
   }
 

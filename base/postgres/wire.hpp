@@ -58,7 +58,9 @@ struct IntegerWire {
   static constexpr Oid oid = kOid;
   static constexpr Oid array_oid = kArrayOid;
   using Unsigned = std::make_unsigned_t<Integer>;
-  static void put(std::string& out, Integer value) { detail::put_big_endian(out, static_cast<Unsigned>(value)); }
+  static void put(std::string& out, Integer value) {
+    detail::put_big_endian(out, static_cast<Unsigned>(value));
+  }
   static Integer get(std::string_view bytes) {
     return static_cast<Integer>(detail::get_big_endian<Unsigned>(bytes.data()));
   }

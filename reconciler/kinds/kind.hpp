@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a kind of item has to say for itself. A new kind is one file pair here, its storage in director/, and one
-// line in kinds.cpp.
+// What a kind of item has to say for itself. A new kind is one file pair here, its storage in director/, and
+// one line in kinds.cpp.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +17,7 @@ struct Evidence {
 };
 
 enum class Presence : std::uint8_t {
-  unknown,    ///< The list that would say was never read.
+  unknown,  ///< The list that would say was never read.
   absent,
   exact,      ///< The very version that is asked about.
   different,  ///< The slot holds something else: another version, or a stranger's.

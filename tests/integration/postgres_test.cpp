@@ -27,7 +27,8 @@ TEST(Connection, BinaryValuesComeBackAsTheyWent) {
   const Time now{Duration{1'795'000'000'123'456}};
   const auto uuid = crypto::Uuid::random();
   const std::string bytes("\0\xFFx", 3);
-  const auto rows = db.connection().exec(kEcho, Bytes{bytes}, "h\xC3\xA9", now, uuid, std::vector<std::int64_t>{});
+  const auto rows =
+      db.connection().exec(kEcho, Bytes{bytes}, "h\xC3\xA9", now, uuid, std::vector<std::int64_t>{});
   EXPECT_EQ(rows[0].get<Bytes>(0).view, bytes);
   EXPECT_EQ(rows[0].text(1), "h\xC3\xA9");
   EXPECT_EQ(rows[0].get<Time>(2), now);
@@ -64,7 +65,8 @@ template <class T>
 T run(Task<T> task) {
   boost::asio::io_context io;
   std::optional<T> out;
-  boost::asio::co_spawn(io, std::move(task), [&](std::exception_ptr, T value) { out.emplace(std::move(value)); });
+  boost::asio::co_spawn(io, std::move(task),
+                        [&](std::exception_ptr, T value) { out.emplace(std::move(value)); });
   io.run();
   return std::move(*out);
 }
@@ -113,7 +115,8 @@ TEST(Batcher, ConcurrentOperationsShareATransactionAndKeepTheOrderOfTheirKey) {
   std::vector<std::size_t> sizes;
   std::map<std::string, std::vector<int>> seen;
   Batcher<AddOp, int> batcher(
-      {.name = "test", .connect = db.connect_options()}, [](const AddOp& op) -> std::string_view { return op.key; },
+      {.name = "test", .connect = db.connect_options()},
+      [](const AddOp& op) -> std::string_view { return op.key; },
       [&](Connection& c, std::span<const AddOp> ops) {
         c.script("select pg_sleep(0.005)");
         const std::scoped_lock lock(mutex);
@@ -129,8 +132,9 @@ TEST(Batcher, ConcurrentOperationsShareATransactionAndKeepTheOrderOfTheirKey) {
   boost::asio::io_context io;
   int right = 0;
   for (int i = 0; i < 90; ++i) {
-    boost::asio::co_spawn(io, batcher.submit({std::to_string(i % 3), i}),
-                          [&right, i](std::exception_ptr, Result<int> r) { right += r && *r == i * 2 ? 1 : 0; });
+    boost::asio::co_spawn(
+        io, batcher.submit({std::to_string(i % 3), i}),
+        [&right, i](std::exception_ptr, Result<int> r) { right += r && *r == i * 2 ? 1 : 0; });
   }
   io.run();
   EXPECT_EQ(right, 90);
@@ -142,7 +146,8 @@ TEST(Batcher, OneBadOperationDoesNotTakeOthersWithIt) {
   test::TestDatabase db;
   db.connection().script("create table t (n int check (n < 1000))");
   Batcher<AddOp, int> batcher(
-      {.name = "test", .connect = db.connect_options()}, [](const AddOp& op) -> std::string_view { return op.key; },
+      {.name = "test", .connect = db.connect_options()},
+      [](const AddOp& op) -> std::string_view { return op.key; },
       [&](Connection& c, std::span<const AddOp> ops) {
         std::vector<std::int32_t> numbers;
         for (const auto& op : ops) numbers.push_back(op.number);
@@ -169,7 +174,8 @@ TEST(Migrations, AppliedFilesThatChangedAndNewerSchemasAreRefused) {
   db.connection().script("drop table schema_migrations");
   const std::array<EmbeddedFile, 2> files{EmbeddedFile{"0001_a.sql", "create table a (n int)"},
                                           EmbeddedFile{"0002_b.sql", "create table b (n int)"}};
-  const std::array<EmbeddedFile, 2> changed{EmbeddedFile{"0001_a.sql", "create table a (n bigint)"}, files[1]};
+  const std::array<EmbeddedFile, 2> changed{EmbeddedFile{"0001_a.sql", "create table a (n bigint)"},
+                                            files[1]};
   ASSERT_TRUE(migrate(db.connection(), files, db.log));
   ASSERT_TRUE(migrate(db.connection(), files, db.log)) << "a second start has nothing to do";
   EXPECT_EQ(migrate(db.connection(), changed, db.log).error().code, "migration.changed");
@@ -179,7 +185,8 @@ TEST(Migrations, AppliedFilesThatChangedAndNewerSchemasAreRefused) {
 TEST(Migrations, AFailingFileLeavesNothingHalfDone) {
   test::TestDatabase db;
   db.connection().script("drop table schema_migrations");
-  const std::array<EmbeddedFile, 1> files{EmbeddedFile{"0001_a.sql", "create table half (n int); select nonsense"}};
+  const std::array<EmbeddedFile, 1> files{
+      EmbeddedFile{"0001_a.sql", "create table half (n int); select nonsense"}};
   EXPECT_EQ(migrate(db.connection(), files, db.log).error().code, "migration.failed");
   EXPECT_EQ(db.connection().script("select 1 from pg_tables where tablename = 'half'").size(), 0);
 }

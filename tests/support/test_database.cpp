@@ -24,7 +24,8 @@ class Cluster {
     std::string pattern = (fs::temp_directory_path() / "mooring-test-XXXXXX").string();
     directory_ = ::mkdtemp(pattern.data());
     fs::permissions(directory_, fs::perms::all);  // PostgreSQL's user must reach it
-    auto started = pg::EmbeddedPostgres::start({.data_dir = directory_ / "data", .bin_dir = "", .durable = false}, log_);
+    auto started =
+        pg::EmbeddedPostgres::start({.data_dir = directory_ / "data", .bin_dir = "", .durable = false}, log_);
     if (!started) fail_hard(started.error());
     postgres_ = std::move(*started);
     conninfo_ = postgres_->conninfo();

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A real PostgreSQL for tests: one private cluster for each test process, one migrated database for each test.
+// A real PostgreSQL for tests: one private cluster for each test process, one migrated database for each
+// test.
 #pragma once
 
 #include <memory>

@@ -62,7 +62,8 @@ class World::EndpointTransport final : public simulator::Transport {
     request.headers.set("Content-Type", content_type);
     request.body = std::move(body);
     for (auto& route : world_.routes_) {
-      if (route.pattern == path && route.method == "PUT") co_return co_await route.handler(std::move(request));
+      if (route.pattern == path && route.method == "PUT")
+        co_return co_await route.handler(std::move(request));
     }
     co_return fail(Failure::not_found, "test.route", path);
   }
@@ -73,7 +74,8 @@ class World::EndpointTransport final : public simulator::Transport {
     if (direction == simulator::Direction::to_device) {
       const auto* command = message.dict("Command");
       if (command == nullptr) return;
-      if (const auto* uuid = message.string("CommandUUID")) last_type_[*uuid] = *command->string("RequestType");
+      if (const auto* uuid = message.string("CommandUUID"))
+        last_type_[*uuid] = *command->string("RequestType");
       problems = schema.check_request(*command, device_.target());
     } else if (message.string("MessageType") != nullptr) {
       problems = schema.check_checkin(message, device_.target());
@@ -99,9 +101,12 @@ World::World(reconciler::Policy policy)
       activity_(db.connect_options(), clock, db.log),
       endpoint_(checkins_, reports_, payloads_, activity_, {}, db.log),
       routes_(endpoint_.routes()),
-      reconciler_({.connect = db.connect_options(), .policy = policy},
-                  [this](std::span<const std::int64_t> ids) { pushes_.insert(pushes_.end(), ids.begin(), ids.end()); },
-                  clock, db.log, db.metrics) {
+      reconciler_(
+          {.connect = db.connect_options(), .policy = policy},
+          [this](std::span<const std::int64_t> ids) {
+            pushes_.insert(pushes_.end(), ids.begin(), ids.end());
+          },
+          clock, db.log, db.metrics) {
   must(reconciler_.prepare(connection()));
 }
 
@@ -120,22 +125,25 @@ T World::run(Task<T> task) {
 }
 
 std::unique_ptr<simulator::Device> World::make_device(int index) {
-  return std::make_unique<simulator::Device>(simulator::make_identity(kSeed, static_cast<std::uint64_t>(index)),
-                                             simulator::DeviceOptions{.seed = static_cast<std::uint64_t>(index) + 1});
+  return std::make_unique<simulator::Device>(
+      simulator::make_identity(kSeed, static_cast<std::uint64_t>(index)),
+      simulator::DeviceOptions{.seed = static_cast<std::uint64_t>(index) + 1});
 }
 
 void World::enroll(simulator::Device& device) {
   EndpointTransport transport(*this, device);
-  simulator::Session session(device, transport, clock,
-                             {.observer = [&](auto direction, const auto& dict) { transport.watch(direction, dict); }});
+  simulator::Session session(device, transport, clock, {.observer = [&](auto direction, const auto& dict) {
+                               transport.watch(direction, dict);
+                             }});
   must(run(session.enroll()));
 }
 
 simulator::SessionOutcome World::connect(simulator::Device& device) {
   if (!device.connect(clock.now())) return {};
   EndpointTransport transport(*this, device);
-  simulator::Session session(device, transport, clock,
-                             {.observer = [&](auto direction, const auto& dict) { transport.watch(direction, dict); }});
+  simulator::Session session(device, transport, clock, {.observer = [&](auto direction, const auto& dict) {
+                               transport.watch(direction, dict);
+                             }});
   return must(run(session.run()));
 }
 
@@ -143,13 +151,15 @@ http::Response World::put(const std::string& path, const plist::Dict& message) {
   return put_bytes(path, plist::to_xml(message));
 }
 
-http::Response World::put_bytes(const std::string& path, const std::string& body, const std::string& content_type) {
+http::Response World::put_bytes(const std::string& path, const std::string& body,
+                                const std::string& content_type) {
   const auto device = make_device();
   EndpointTransport transport(*this, *device);
   return must(run(transport.put(path, content_type, body)));
 }
 
-http::Response World::report(const std::string& udid, const std::string& status, const std::string& command_uuid) {
+http::Response World::report(const std::string& udid, const std::string& status,
+                             const std::string& command_uuid) {
   plist::Dict message{{"UDID", udid}, {"Status", status}};
   if (!command_uuid.empty()) message.set("CommandUUID", command_uuid);
   return put("/mdm", message);
@@ -164,6 +174,15 @@ std::size_t World::reconcile() {
   }
 }
 
+bool World::try_reconcile() {
+  pg::Connection own(db.connect_options());
+  while (true) {
+    const auto taken = reconciler_.run_once(own);
+    if (!taken) return false;
+    if (*taken == 0) return true;
+  }
+}
+
 void World::settle(simulator::Device& device, int rounds) {
   for (int i = 0; i < rounds; ++i) {
     const auto passes = reconcile();
@@ -174,9 +193,8 @@ void World::settle(simulator::Device& device, int rounds) {
 
 void World::declare(const std::string& name, const std::string& mobileconfig) {
   const auto document = must(director::read_profile(mobileconfig));
-  transact<director::PutProfile>(connection(), [&](pg::Connection& c) {
-    return director::put_profile(c, name, document, clock.now());
-  });
+  transact<director::PutProfile>(
+      connection(), [&](pg::Connection& c) { return director::put_profile(c, name, document, clock.now()); });
 }
 
 void World::assign(const std::string& name, const std::string& scope, director::Intent intent) {
@@ -199,8 +217,9 @@ void World::unassign(const std::string& name, const std::string& scope) {
 }
 
 void World::remove_profile(const std::string& name) {
-  const auto deleted = transact<bool>(
-      connection(), [&](pg::Connection& c) -> Result<bool> { return director::delete_profile(c, name, clock.now()); });
+  const auto deleted = transact<bool>(connection(), [&](pg::Connection& c) -> Result<bool> {
+    return director::delete_profile(c, name, clock.now());
+  });
   ASSERT_TRUE(deleted) << name;
 }
 
@@ -238,10 +257,11 @@ std::int64_t World::device_id(const simulator::Device& device) {
 }
 
 std::string World::state(const simulator::Device& device, const std::string& name) {
-  const auto number_text = text(fmt::format(
-      "select s.state from device_items s join items i on i.id = s.item_id where s.device_id = {} and i.name = '{}' "
-      "order by i.id desc limit 1",
-      device_id(device), name));
+  const auto number_text =
+      text(fmt::format("select s.state from device_items s join items i on i.id = s.item_id where "
+                       "s.device_id = {} and i.name = '{}' "
+                       "order by i.id desc limit 1",
+                       device_id(device), name));
   if (number_text.empty()) return "none";
   return std::string(reconciler::name_of(static_cast<reconciler::ItemState>(std::stoi(number_text))));
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A whole server without its sockets and threads, simulated devices, and time that moves when told to: what the
-// tests of the loop run in.
+// A whole server without its sockets and threads, simulated devices, and time that moves when told to: what
+// the tests of the loop run in.
 #pragma once
 
 #include <memory>
@@ -35,16 +35,21 @@ class World {
   /// A device of the seed's mix; the same index is the same device.
   std::unique_ptr<simulator::Device> make_device(int index = 0);
   void enroll(simulator::Device& device);
-  /// One connection: Idle, and whatever the server hands out. Every property list is held against Apple's schema.
+  /// One connection: Idle, and whatever the server hands out. Every property list is held against Apple's
+  /// schema.
   simulator::SessionOutcome connect(simulator::Device& device);
   /// One message as it is; the endpoint's answer.
   http::Response put(const std::string& path, const plist::Dict& message);
-  http::Response put_bytes(const std::string& path, const std::string& body, const std::string& content_type = {});
-  http::Response report(const std::string& udid, const std::string& status, const std::string& command_uuid = {});
+  http::Response put_bytes(const std::string& path, const std::string& body,
+                           const std::string& content_type = {});
+  http::Response report(const std::string& udid, const std::string& status,
+                        const std::string& command_uuid = {});
 
   // ---- the server
   /// Passes until nothing is due; returns how many devices were taken.
   std::size_t reconcile();
+  /// As reconcile, on a connection of its own; false where a pass failed.
+  bool try_reconcile();
   /// Passes and connections in turn, `rounds` times at most, until a round changes nothing.
   void settle(simulator::Device& device, int rounds = 12);
   void advance(Duration by) { clock.advance(by); }
