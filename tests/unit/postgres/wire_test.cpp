@@ -36,8 +36,8 @@ TEST(Params, ArraysCarryTypeCountAndNulls) {
   const Params params(items);
   const std::string_view bytes = bytes_at(params, 0);
   EXPECT_EQ(params.slots()[0].oid, 1009U);
-  EXPECT_EQ(detail::get_big_endian<std::uint32_t>(bytes.data() + 12), 2U);                // two items
-  EXPECT_EQ(detail::get_big_endian<std::uint32_t>(bytes.data() + 20), 1U);                // "x"
+  EXPECT_EQ(detail::get_big_endian<std::uint32_t>(bytes.data() + 12), 2U);                 // two items
+  EXPECT_EQ(detail::get_big_endian<std::uint32_t>(bytes.data() + 20), 1U);                 // "x"
   EXPECT_EQ(detail::get_big_endian<std::uint32_t>(bytes.data() + 25), ~std::uint32_t{0});  // NULL
 }
 

@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: Apache-2.0
+// The plan as a table of rules: a snapshot in, actions out.
+#include "reconciler/plan.hpp"
+
+#include <gtest/gtest.h>
+
+namespace mooring::reconciler {
+namespace {
+
+using core::CommandStatus;
+using director::Intent;
+using std::chrono::hours;
+using std::chrono::minutes;
+
+constexpr Time kNow{hours(24 * 20000)};
+constexpr std::int32_t kListPayload = 1;
+constexpr std::int32_t kInformationPayload = 2;
+
+crypto::Uuid identity(int version) { return crypto::Uuid::derived("test", std::to_string(version)); }
+
+/// Builds snapshots in the words of the rules.
+struct Story {
+  DeviceSnapshot snapshot;
+  PassContext context{.now = kNow,
+                      .generation = 3,
+                      .policy = {},
+                      .profile_list_payload = kListPayload,
+                      .device_information_payload = kInformationPayload};
+  std::vector<Desired> desired;
+  std::vector<director::ObservedProfile> list;
+
+  Story() {
+    auto& row = snapshot.row;
+    row.device = 1;
+    row.enrollment = 10;
+    row.enabled = true;
+    row.enrolled_at = kNow - hours(24);
+    row.changed_at = kNow - hours(24);
+    row.marks = 5;
+    row.handled = 4;
+    row.list_event = 100;
+    row.list_at = kNow - minutes(1);
+    row.information_at = kNow - minutes(1);
+  }
+
+  static ItemFacts facts(std::int32_t item, const std::string& slot, int version) {
+    return {.item = item,
+            .slot = slot,
+            .version = version,
+            .identity = identity(version),
+            .install_payload = 50 + version,
+            .remove_payload = 90 + item};
+  }
+  Story& wants(std::int32_t item, const std::string& slot, int version, Intent intent = Intent::present) {
+    desired.push_back(
+        {.facts = facts(item, slot, version), .intent = intent, .declared_at = kNow - minutes(5)});
+    return *this;
+  }
+  Story& holds(const std::string& slot, int version) {
+    list.push_back({.identifier = slot, .uuid = identity(version).text()});
+    return *this;
+  }
+  ItemRecord& record(std::int32_t item, const std::string& slot, int version, ItemState state) {
+    ItemRecord r;
+    r.item = item;
+    r.version = version;
+    r.state = state;
+    snapshot.items.push_back({r, facts(item, slot, version)});
+    return snapshot.items.back().record;
+  }
+  Story& open(std::int32_t item, std::optional<std::int32_t> version,
+              CommandStatus status = CommandStatus::queued) {
+    snapshot.open.push_back(
+        {.uuid = "open-" + std::to_string(item), .item = item, .version = version, .status = status});
+    return *this;
+  }
+  Story& reports(std::int64_t event, std::int32_t item, std::optional<std::int32_t> version,
+                 CommandStatus status) {
+    snapshot.observations.push_back(
+        {.event = event, .at = kNow, .status = status, .item = item, .version = version});
+    return *this;
+  }
+  Plan run() {
+    snapshot.desired = std::make_shared<const std::vector<Desired>>(desired);
+    if (!snapshot.evidence.profiles) snapshot.evidence.profiles = director::ObservedProfiles(list);
+    return plan(snapshot, context);
+  }
+  Plan run_without_list() {
+    snapshot.row.list_event.reset();
+    snapshot.row.list_at.reset();
+    snapshot.desired = std::make_shared<const std::vector<Desired>>(desired);
+    return plan(snapshot, context);
+  }
+};
+
+std::vector<std::string> sent(const Plan& plan) {
+  std::vector<std::string> types;
+  for (const auto& command : plan.commands) types.emplace_back(command.request_type);
+  return types;
+}
+using Types = std::vector<std::string>;
+
+TEST(Plan, NothingIsInstalledBeforeTheDevicesOwnListWasRead) {
+  const auto plan = Story().wants(1, "a", 7).run_without_list();
+  EXPECT_EQ(sent(plan), (Types{"ProfileList"}));
+  EXPECT_EQ(plan.after[0].state, ItemState::pending);
+}
+
+// covers: state.R1
+TEST(Plan, WhatTheListLacksIsInstalledAndTheCommandNamesItsVersion) {
+  const auto plan = Story().wants(1, "a", 7).run();
+  ASSERT_EQ(sent(plan), (Types{"InstallProfile"}));
+  EXPECT_EQ(plan.commands[0].version, 7);
+  EXPECT_EQ(plan.commands[0].payload, 57);
+  EXPECT_EQ(plan.after[0].state, ItemState::commanded);
+  EXPECT_TRUE(plan.after[0].drift_since.has_value());
+  EXPECT_TRUE(plan.push);
+}
+
+TEST(Plan, TheSameSnapshotYieldsTheSameCommandUuids) {
+  EXPECT_EQ(Story().wants(1, "a", 7).run().commands[0].uuid, Story().wants(1, "a", 7).run().commands[0].uuid);
+}
+
+TEST(Plan, WhatTheListShowsIsVerifiedWithoutACommand) {
+  const auto plan = Story().wants(1, "a", 7).holds("a", 7).run();
+  EXPECT_TRUE(plan.commands.empty());
+  EXPECT_EQ(plan.after[0].state, ItemState::verified);
+  EXPECT_TRUE(plan.after[0].installed) << "its identity is derived from our content: it is ours";
+  EXPECT_TRUE(plan.converged_after.has_value());
+}
+
+TEST(Plan, AnOpenCommandForTheSameVersionIsNotDoubled) {
+  Story story;
+  story.wants(1, "a", 7).open(1, 7);
+  story.record(1, "a", 7, ItemState::commanded);
+  EXPECT_TRUE(story.run().commands.empty());
+}
+
+// covers: state.R10
+TEST(Plan, ANewVersionCancelsTheOpenCommandOfTheOldOne) {
+  Story story;
+  story.wants(1, "a", 8).open(1, 7, CommandStatus::not_now);
+  story.record(1, "a", 7, ItemState::commanded);
+  const auto plan = story.run();
+  EXPECT_EQ(plan.cancels, std::vector<std::string>{"open-1"});
+  ASSERT_EQ(sent(plan), (Types{"InstallProfile"}));
+  EXPECT_EQ(plan.commands[0].version, 8);
+}
+
+// covers: state.R3
+TEST(Plan, AnAcknowledgementAsksForAListAndAListFromBeforeItProvesNothing) {
+  Story story;
+  story.wants(1, "a", 7).holds("a", 7).reports(101, 1, 7, CommandStatus::acknowledged);
+  story.record(1, "a", 7, ItemState::commanded);
+  const auto plan = story.run();
+  EXPECT_EQ(sent(plan), (Types{"ProfileList"}));
+  EXPECT_EQ(plan.after[0].state, ItemState::acknowledged);
+}
+
+TEST(Plan, OneListWaitsForTheAcknowledgementsOfTheWholeBatchButNotForNotNow) {
+  for (const auto [status, lists] :
+       {std::pair{CommandStatus::queued, 0U}, std::pair{CommandStatus::not_now, 1U}}) {
+    Story story;
+    story.wants(1, "a", 7)
+        .wants(2, "b", 8)
+        .reports(101, 1, 7, CommandStatus::acknowledged)
+        .open(2, 8, status);
+    story.record(1, "a", 7, ItemState::commanded);
+    story.record(2, "b", 8, ItemState::commanded);
+    EXPECT_EQ(story.run().commands.size(), lists);
+  }
+}
+
+TEST(Plan, AFreshListWithoutTheItemAfterItsAcknowledgementIsAFailedAttempt) {
+  Story story;
+  story.wants(1, "a", 7);
+  auto& record = story.record(1, "a", 7, ItemState::acknowledged);
+  record.attempts = 1;
+  record.acknowledged_event = 99;
+  const auto plan = story.run();
+  EXPECT_TRUE(plan.commands.empty());
+  EXPECT_EQ(plan.after[0].state, ItemState::backing_off);
+  EXPECT_GT(*plan.after[0].next_try_at, kNow);
+  EXPECT_LE(plan.row.due_at, *plan.after[0].next_try_at);
+}
+
+TEST(Plan, ATerminalErrorFailsAtOnceAndARefusalAfterItsBudget) {
+  for (const auto [status, attempts, expected] :
+       {std::tuple{CommandStatus::command_format_error, 1, ItemState::failed},
+        std::tuple{CommandStatus::error, 1, ItemState::backing_off},
+        std::tuple{CommandStatus::error, 5, ItemState::failed}}) {
+    Story story;
+    story.wants(1, "a", 7).reports(101, 1, 7, status);
+    story.record(1, "a", 7, ItemState::commanded).attempts = static_cast<std::int16_t>(attempts);
+    EXPECT_EQ(story.run().after[0].state, expected) << attempts;
+  }
+}
+
+// covers: state.R7
+TEST(Plan, ANewIncidentAfterVerificationBeginsWithAFreshBudget) {
+  Story story;
+  story.wants(1, "a", 7);
+  auto& record = story.record(1, "a", 7, ItemState::verified);
+  record.attempts = 4;
+  const auto plan = story.run();
+  EXPECT_EQ(plan.after[0].attempts, 1);
+  EXPECT_EQ(plan.after[0].repairs, 1);
+  EXPECT_EQ(*plan.after[0].drift_since, kNow);
+}
+
+TEST(Plan, RemovalNeedsProofThatMooringInstalledIt) {
+  for (const bool ours : {true, false}) {
+    Story story;
+    story.wants(1, "a", 7, Intent::absent).holds("a", ours ? 7 : 666);
+    story.record(1, "a", 7, ItemState::verified).installed = ours;
+    const auto plan = story.run();
+    EXPECT_EQ(sent(plan), ours ? Types{"RemoveProfile"} : Types{});
+  }
+}
+
+// covers: state.D5
+TEST(Plan, AnAssignmentThatEndedRemovesWhatWasInstalledAndForgetsItOnceProven) {
+  Story holding;
+  holding.holds("a", 7);
+  holding.record(1, "a", 7, ItemState::verified).installed = true;
+  const auto first = holding.run();
+  EXPECT_EQ(sent(first), (Types{"RemoveProfile"}));
+  EXPECT_EQ(first.after[0].intent, RecordIntent::ended);
+
+  Story gone;
+  auto& record = gone.record(1, "a", 7, ItemState::acknowledged);
+  record.intent = RecordIntent::ended;
+  record.installed = true;
+  record.acknowledged_event = 99;
+  EXPECT_TRUE(gone.run().after.empty());
+}
+
+// covers: state.D4
+TEST(Plan, AnItemThatEndedIsNotRemovedWhileAnotherTakesItsSlot) {
+  Story story;
+  story.wants(2, "a", 8).holds("a", 7);
+  story.record(1, "a", 7, ItemState::verified).installed = true;
+  const auto plan = story.run();
+  ASSERT_EQ(sent(plan), (Types{"InstallProfile"}));
+  EXPECT_EQ(plan.commands[0].item, 2);
+}
+
+TEST(Plan, AnInstallThatMayHaveLandedIsLookedForBeforeItIsForgotten) {
+  Story story;
+  story.open(1, 7);
+  auto& record = story.record(1, "a", 7, ItemState::commanded);
+  record.attempts = 1;
+  const auto plan = story.run();
+  EXPECT_EQ(plan.cancels, std::vector<std::string>{"open-1"});
+  EXPECT_EQ(sent(plan), (Types{"ProfileList"}));
+  ASSERT_EQ(plan.after.size(), 1U);
+}
+
+TEST(Plan, AResetForgetsEverythingAndAsksForAList) {
+  Story story;
+  story.wants(1, "a", 7).holds("a", 7);
+  story.record(1, "a", 7, ItemState::verified).installed = true;
+  story.snapshot.row.reset_mark = 5;
+  const auto plan = story.run();
+  EXPECT_EQ(sent(plan), (Types{"ProfileList", "DeviceInformation"}));
+  EXPECT_TRUE(plan.forget_list);
+  EXPECT_EQ(plan.after[0].state, ItemState::pending);
+  EXPECT_FALSE(plan.after[0].installed);
+}
+
+TEST(Plan, ADisabledDeviceGetsNothingAndItsOpenCommandsAreCancelled) {
+  Story story;
+  story.wants(1, "a", 7).open(1, 7);
+  story.record(1, "a", 7, ItemState::commanded);
+  story.snapshot.row.enabled = false;
+  const auto plan = story.run();
+  EXPECT_TRUE(plan.commands.empty());
+  EXPECT_EQ(plan.cancels.size(), 1U);
+  EXPECT_TRUE(plan.after.empty());
+}
+
+// covers: state.R20
+TEST(Plan, ARePushSendsAgainWhatTheListShowsAndLiftsQuarantine) {
+  Story story;
+  story.wants(1, "a", 7).wants(2, "b", 8).holds("a", 7);
+  story.record(1, "a", 7, ItemState::verified).installed = true;
+  story.record(2, "b", 8, ItemState::quarantined).repairs = 6;
+  story.snapshot.row.repush_mark = 5;
+  EXPECT_EQ(sent(story.run()), (Types{"InstallProfile", "InstallProfile"}));
+}
+
+TEST(Plan, NotNowOnAListDoesNotStopInstalls) {
+  Story story;
+  story.wants(1, "a", 7);
+  story.snapshot.open.push_back({.uuid = "list",
+                                 .item = core::kInventoryItem,
+                                 .payload = kListPayload,
+                                 .status = CommandStatus::not_now});
+  EXPECT_EQ(sent(story.run()), (Types{"InstallProfile"}));
+}
+
+}  // namespace
+}  // namespace mooring::reconciler
