@@ -71,8 +71,8 @@ with known as materialized (
   returning id, enrollment_id, command_uuid
 ), observed as (
   insert into observations
-    (event_id, device_id, reported_at, status, request_type, item_id, version_id, error_chain, body)
-  select v.id, k.device_id, $7, k.status, k.request_type, k.item_id, k.version_id, k.error_chain,
+    (event_id, device_id, command_uuid, reported_at, status, request_type, item_id, version_id, error_chain, body)
+  select v.id, k.device_id, k.uuid, $7, k.status, k.request_type, k.item_id, k.version_id, k.error_chain,
          case when k.item_id = 0 and k.status = 2 then k.body end
   from known k join recorded v on v.enrollment_id = k.enrollment and v.command_uuid = k.uuid
   where k.item_id is not null and k.ord in (select ord from closed union all select ord from deferred)

@@ -131,6 +131,7 @@ create index events_age on events using brin (created_at);
 create table observations (
   event_id bigint primary key,
   device_id bigint not null,
+  command_uuid bytea not null,
   reported_at timestamptz not null,
   status smallint not null,
   request_type text not null,

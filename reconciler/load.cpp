@@ -24,10 +24,10 @@ where r.device_id = any($1) order by r.device_id)"};
 
 // What an assignment means right now. Deleted items have no assignments.
 #define MOORING_FACT_COLUMNS "i.id, i.kind, i.slot, v.id, v.identity, v.install_payload, v.remove_payload "
-#define MOORING_DESIRED_COLUMNS                                               \
-  MOORING_FACT_COLUMNS                                                        \
-      ", a.intent, a.scope, i.repush, greatest(v.declared_at, a.created_at) " \
-      "from assignments a join items i on i.id = a.item_id join versions v on v.id = i.current_version "
+#define MOORING_DESIRED_COLUMNS                                           \
+  MOORING_FACT_COLUMNS                                                    \
+  ", a.intent, a.scope, i.repush, greatest(v.declared_at, a.created_at) " \
+  "from assignments a join items i on i.id = a.item_id join versions v on v.id = i.current_version "
 constexpr pg::Statement kShared{"load_shared",
                                 "select 0::int8, " MOORING_DESIRED_COLUMNS "where a.scope = 0"};
 constexpr pg::Statement kOwn{"load_own", "select d.id, " MOORING_DESIRED_COLUMNS R"(
@@ -44,18 +44,27 @@ from versions v join items i on i.id = v.item_id where v.id = any($1))"};
 constexpr pg::Statement kLists{"load_lists",
                                "select device_id, content from device_profiles where device_id = any($1)"};
 
+// Reports and open commands in one statement, so that both are of one moment: a report that came in between
+// would be missed while its command is gone already, and the command would be sent again. `order by`: of each
+// device, the reports by event, then the commands by id.
 #define MOORING_OBSERVATION_COLUMNS \
   "device_id, event_id, reported_at, status, request_type, item_id, version_id, error_chain, body"
-constexpr pg::Statement kTakeObservations{"load_take_observations",
-                                          "delete from observations where device_id = any($1) "
-                                          "returning " MOORING_OBSERVATION_COLUMNS};
-constexpr pg::Statement kPeekObservations{"load_peek_observations",
-                                          "select " MOORING_OBSERVATION_COLUMNS
-                                          " from observations where device_id = any($1)"};
-constexpr pg::Statement kOpen{"load_open", R"(
-select e.device_id, c.uuid, c.item_id, c.version_id, c.payload_id, c.status
-from enrollments e join commands c on c.enrollment_id = e.id
-where e.device_id = any($1) and c.item_id is not null order by c.id)"};
+#define MOORING_WITH_OPEN(observations)                                                           \
+  "with o as (" observations                                                                      \
+  ")"                                                                                             \
+  "select " MOORING_OBSERVATION_COLUMNS                                                           \
+  ", null::bytea as uuid, null::int4 as payload_id, false as open from o "                        \
+  "union all "                                                                                    \
+  "select e.device_id, c.id, null, c.status, null, c.item_id, c.version_id, null, null, c.uuid, " \
+  "c.payload_id, true "                                                                           \
+  "from enrollments e join commands c on c.enrollment_id = e.id "                                 \
+  "where e.device_id = any($1) and c.item_id is not null order by open, 2"
+constexpr pg::Statement kTakeReports{"load_take_reports",
+                                     MOORING_WITH_OPEN("delete from observations where device_id = any($1) "
+                                                       "returning " MOORING_OBSERVATION_COLUMNS)};
+constexpr pg::Statement kPeekReports{
+    "load_peek_reports",
+    MOORING_WITH_OPEN("select " MOORING_OBSERVATION_COLUMNS " from observations where device_id = any($1)")};
 
 DeviceRow read_row(const pg::Row& row) {
   DeviceRow r;
@@ -167,9 +176,27 @@ Observation read_observation(const pg::Row& row) {
   o.item = row.get<std::int32_t>(5);
   o.version = row.get<std::optional<std::int32_t>>(6);
   if (!row.is_null(7)) o.error_chain = read_chain(row.get<pg::Json>(7).view);
+  o.command_uuid = std::string(row.get<pg::Bytes>(9).view);
   if (!row.is_null(8)) o.body = std::string(row.get<pg::Bytes>(8).view);
   digest(o);
   return o;
+}
+
+/// An answered command is no longer open, whatever was read a moment before.
+void drop_answered(DeviceSnapshot& snapshot) {
+  std::erase_if(snapshot.open, [&](const OpenCommand& open) {
+    return std::ranges::any_of(snapshot.observations, [&](const Observation& report) {
+      return report.command_uuid == open.uuid && report.status != core::CommandStatus::not_now;
+    });
+  });
+}
+
+OpenCommand read_open(const pg::Row& row) {
+  return {.uuid = std::string(row.get<pg::Bytes>(9).view),
+          .item = row.get<std::int32_t>(5),
+          .version = row.get<std::optional<std::int32_t>>(6),
+          .payload = row.get<std::int32_t>(10),
+          .status = static_cast<core::CommandStatus>(row.get<std::int16_t>(3))};
 }
 
 using SharedDesired = std::shared_ptr<const std::vector<Desired>>;
@@ -218,7 +245,7 @@ class Loader {
     return snapshot;
   }
 
-  void complete(std::vector<DeviceSnapshot>& snapshots, const pg::Statement& observations) {
+  void complete(std::vector<DeviceSnapshot>& snapshots, const pg::Statement& reports) {
     std::vector<std::int64_t> devices;
     for (auto& snapshot : snapshots) {
       devices.push_back(snapshot.row.device);
@@ -229,9 +256,8 @@ class Loader {
       by_device_[row.int64(0)]->evidence.profiles =
           director::ObservedProfiles::decode(row.get<pg::Bytes>(1).view);
     }
-    for (const auto row : connection_.exec(observations, devices)) {
-      by_device_[row.int64(0)]->observations.push_back(read_observation(row));
-    }
+    // Open commands first, reports second: a command that is answered between the two statements is then in
+    // both, and dropped below. The other way round it would be in neither, and sent again.
     for (const auto row : connection_.exec(kOpen, devices)) {
       by_device_[row.int64(0)]->open.push_back(
           {.uuid = std::string(row.get<pg::Bytes>(1).view),
@@ -240,7 +266,14 @@ class Loader {
            .payload = row.get<std::int32_t>(4),
            .status = static_cast<core::CommandStatus>(row.get<std::int16_t>(5))});
     }
-    for (auto& snapshot : snapshots) std::ranges::sort(snapshot.observations, {}, &Observation::event);
+    for (const auto row : connection_.exec(reports, devices)) {
+      auto& snapshot = *by_device_[row.int64(0)];
+      if (row.get<bool>(11)) {
+        snapshot.open.push_back(read_open(row));
+      } else {
+        snapshot.observations.push_back(read_observation(row));
+      }
+    }
   }
 
  private:
@@ -284,7 +317,7 @@ Batch load(pg::Connection& connection, std::span<const std::int64_t> devices, Ti
       batch.snapshots.push_back(std::move(snapshot));
     }
   }
-  if (!batch.snapshots.empty()) loader.complete(batch.snapshots, kTakeObservations);
+  if (!batch.snapshots.empty()) loader.complete(batch.snapshots, kTakeReports);
   return batch;
 }
 
@@ -295,7 +328,7 @@ std::optional<DeviceSnapshot> peek(pg::Connection& connection, std::int64_t devi
   if (rows.empty()) return std::nullopt;
   std::string hash;
   std::vector<DeviceSnapshot> snapshots{loader.begin(rows[0], hash)};
-  loader.complete(snapshots, kPeekObservations);
+  loader.complete(snapshots, kPeekReports);
   return std::move(snapshots.front());
 }
 

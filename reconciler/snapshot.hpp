@@ -47,6 +47,7 @@ struct DeviceRow {
 /// A report that no pass has read yet.
 struct Observation {
   std::int64_t event = 0;
+  std::string command_uuid;  ///< Encoded.
   Time at;
   core::CommandStatus status = core::CommandStatus::acknowledged;
   std::string request_type;

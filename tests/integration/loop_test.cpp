@@ -7,6 +7,7 @@
 #include "director/profile_document.hpp"
 #include "reconciler/claim.hpp"
 #include "reconciler/gauges.hpp"
+#include "reconciler/load.hpp"
 #include "tests/support/world.hpp"
 
 namespace mooring::test {
@@ -495,6 +496,31 @@ TEST_F(Loop, APassThatDiesBeforeItsCommitLosesNothingAndDoublesNothing) {
   world.settle(*device);
   EXPECT_EQ(world.state(*device, "wifi"), "verified");
   EXPECT_EQ(installs(*device, kWifi), 1U);
+}
+
+// The statements of a pass do not share a snapshot: a report may commit between any two of them.
+// covers: state.R9
+TEST_F(Loop, ACommandThatIsAnsweredWhileAPassReadsIsNeitherLostNorSentAgain) {
+  world.enroll(*device);
+  world.settle(*device);
+  world.declare("wifi", profile(kWifi));
+  world.assign("wifi");
+  world.reconcile();
+  // What a pass sees that reads open commands before, and reports after, the commit of an acknowledgement.
+  world.db.connection().script(
+      "insert into observations (event_id, device_id, command_uuid, reported_at, status, request_type, "
+      "item_id, version_id) "
+      "select 1000000, e.device_id, c.uuid, now(), 2, 'InstallProfile', c.item_id, c.version_id "
+      "from commands c join enrollments e on e.id = c.enrollment_id where c.item_id > 0");
+  pg::Connection own(world.db.connect_options());
+  own.script("begin");
+  const std::vector<std::int64_t> devices{world.device_id(*device)};
+  own.script("update reconcile set marks = marks + 1");
+  const auto batch = reconciler::load(own, devices, world.clock.now());
+  ASSERT_EQ(batch.snapshots.size(), 1U);
+  EXPECT_EQ(batch.snapshots[0].observations.size(), 1U);
+  EXPECT_TRUE(batch.snapshots[0].open.empty()) << "answered is not open";
+  own.script("rollback");
 }
 
 // covers: state.R22
