@@ -44,27 +44,19 @@ from versions v join items i on i.id = v.item_id where v.id = any($1))"};
 constexpr pg::Statement kLists{"load_lists",
                                "select device_id, content from device_profiles where device_id = any($1)"};
 
-// Reports and open commands in one statement, so that both are of one moment: a report that came in between
-// would be missed while its command is gone already, and the command would be sent again. `order by`: of each
-// device, the reports by event, then the commands by id.
-#define MOORING_OBSERVATION_COLUMNS \
-  "device_id, event_id, reported_at, status, request_type, item_id, version_id, error_chain, body"
-#define MOORING_WITH_OPEN(observations)                                                           \
-  "with o as (" observations                                                                      \
-  ")"                                                                                             \
-  "select " MOORING_OBSERVATION_COLUMNS                                                           \
-  ", null::bytea as uuid, null::int4 as payload_id, false as open from o "                        \
-  "union all "                                                                                    \
-  "select e.device_id, c.id, null, c.status, null, c.item_id, c.version_id, null, null, c.uuid, " \
-  "c.payload_id, true "                                                                           \
-  "from enrollments e join commands c on c.enrollment_id = e.id "                                 \
-  "where e.device_id = any($1) and c.item_id is not null order by open, 2"
-constexpr pg::Statement kTakeReports{"load_take_reports",
-                                     MOORING_WITH_OPEN("delete from observations where device_id = any($1) "
-                                                       "returning " MOORING_OBSERVATION_COLUMNS)};
-constexpr pg::Statement kPeekReports{
-    "load_peek_reports",
-    MOORING_WITH_OPEN("select " MOORING_OBSERVATION_COLUMNS " from observations where device_id = any($1)")};
+#define MOORING_OBSERVATION_COLUMNS                                                                  \
+  "device_id, event_id, reported_at, status, request_type, item_id, version_id, error_chain, body, " \
+  "command_uuid"
+constexpr pg::Statement kTakeObservations{"load_take_observations",
+                                          "delete from observations where device_id = any($1) "
+                                          "returning " MOORING_OBSERVATION_COLUMNS};
+constexpr pg::Statement kPeekObservations{"load_peek_observations",
+                                          "select " MOORING_OBSERVATION_COLUMNS
+                                          " from observations where device_id = any($1)"};
+constexpr pg::Statement kOpen{"load_open", R"(
+select e.device_id, c.uuid, c.item_id, c.version_id, c.payload_id, c.status
+from enrollments e join commands c on c.enrollment_id = e.id
+where e.device_id = any($1) and c.item_id is not null order by c.id)"};
 
 DeviceRow read_row(const pg::Row& row) {
   DeviceRow r;
@@ -191,14 +183,6 @@ void drop_answered(DeviceSnapshot& snapshot) {
   });
 }
 
-OpenCommand read_open(const pg::Row& row) {
-  return {.uuid = std::string(row.get<pg::Bytes>(9).view),
-          .item = row.get<std::int32_t>(5),
-          .version = row.get<std::optional<std::int32_t>>(6),
-          .payload = row.get<std::int32_t>(10),
-          .status = static_cast<core::CommandStatus>(row.get<std::int16_t>(3))};
-}
-
 using SharedDesired = std::shared_ptr<const std::vector<Desired>>;
 
 /// The declarations as a batch of devices sees them.
@@ -245,7 +229,7 @@ class Loader {
     return snapshot;
   }
 
-  void complete(std::vector<DeviceSnapshot>& snapshots, const pg::Statement& reports) {
+  void complete(std::vector<DeviceSnapshot>& snapshots, const pg::Statement& observations) {
     std::vector<std::int64_t> devices;
     for (auto& snapshot : snapshots) {
       devices.push_back(snapshot.row.device);
@@ -266,13 +250,12 @@ class Loader {
            .payload = row.get<std::int32_t>(4),
            .status = static_cast<core::CommandStatus>(row.get<std::int16_t>(5))});
     }
-    for (const auto row : connection_.exec(reports, devices)) {
-      auto& snapshot = *by_device_[row.int64(0)];
-      if (row.get<bool>(11)) {
-        snapshot.open.push_back(read_open(row));
-      } else {
-        snapshot.observations.push_back(read_observation(row));
-      }
+    for (const auto row : connection_.exec(observations, devices)) {
+      by_device_[row.int64(0)]->observations.push_back(read_observation(row));
+    }
+    for (auto& snapshot : snapshots) {
+      std::ranges::sort(snapshot.observations, {}, &Observation::event);
+      drop_answered(snapshot);
     }
   }
 
@@ -317,7 +300,7 @@ Batch load(pg::Connection& connection, std::span<const std::int64_t> devices, Ti
       batch.snapshots.push_back(std::move(snapshot));
     }
   }
-  if (!batch.snapshots.empty()) loader.complete(batch.snapshots, kTakeReports);
+  if (!batch.snapshots.empty()) loader.complete(batch.snapshots, kTakeObservations);
   return batch;
 }
 
@@ -328,7 +311,7 @@ std::optional<DeviceSnapshot> peek(pg::Connection& connection, std::int64_t devi
   if (rows.empty()) return std::nullopt;
   std::string hash;
   std::vector<DeviceSnapshot> snapshots{loader.begin(rows[0], hash)};
-  loader.complete(snapshots, kPeekReports);
+  loader.complete(snapshots, kPeekObservations);
   return std::move(snapshots.front());
 }
 
