@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// The directory of a demo: made fresh at each start, and left behind for those who want to look.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "base/result.hpp"
+
+namespace mooring::app {
+
+class DemoDirectory {
+ public:
+  /// Empties `path`, but only if a demo of the same user made it, and none runs in it now; a server that a
+  /// killed demo left running there is ended first. Errors: demo.directory_in_use, demo.directory_foreign,
+  /// demo.directory_write.
+  static Result<DemoDirectory> make(std::filesystem::path path);
+  ~DemoDirectory();
+  DemoDirectory(DemoDirectory&& other) noexcept;
+  DemoDirectory& operator=(DemoDirectory&&) = delete;
+  DemoDirectory(const DemoDirectory&) = delete;
+  DemoDirectory& operator=(const DemoDirectory&) = delete;
+
+  const std::filesystem::path& path() const { return path_; }
+  std::filesystem::path server_data() const { return path_ / "data"; }
+  std::filesystem::path server_log() const { return path_ / "server.log"; }
+  std::filesystem::path environment() const { return path_ / "env"; }
+
+  /// A file to be sourced by a shell: MOORING_API and MOORING_TOKEN. Only its owner can read it.
+  Result<> write_environment(const std::string& api_url, const std::string& token) const;
+  Result<> write_pid(const char* name, int pid) const;
+  void forget_pids() const;
+
+ private:
+  DemoDirectory(std::filesystem::path path, int lock) : path_(std::move(path)), lock_(lock) {}
+  std::filesystem::path path_;
+  int lock_;
+};
+
+/// $TMPDIR/mooring-demo, or /tmp/mooring-demo.
+std::filesystem::path default_demo_directory();
+
+}  // namespace mooring::app
