@@ -5,8 +5,8 @@
 #include "api/detail/endpoint.hpp"
 #include "api/detail/json.hpp"
 #include "api/openapi.hpp"
+#include "core/command_metrics.hpp"
 #include "director/devices.hpp"
-#include "schema/schema.hpp"
 
 namespace mooring::api {
 
@@ -105,11 +105,7 @@ void Api::Impl::after_commit(const Answer& answer) {
   if (answer.ring) d.ring();
   if (!answer.push.empty()) d.pusher.request(answer.push);
   if (answer.queued == 0) return;
-  // Any text may be queued as a RequestType, but only Apple's become series.
-  const bool known = schema::Schema::apple().command(answer.queued_type) != nullptr;
-  d.metrics
-      .counter("mooring_commands_total", "Commands by type and what became of them.",
-               {{"request_type", known ? answer.queued_type : "other"}, {"status", "queued"}})
+  core::commands_counter(d.metrics, answer.queued_type, "queued")
       .Increment(static_cast<double>(answer.queued));
 }
 

@@ -179,27 +179,30 @@ CheckinStore::CheckinStore(const pg::ConnectOptions& connect, pg::Pool& pool,
           [this](pg::Connection& c, std::span<const TokenOp> ops) {
             return store_tokens(c, ops, clock_.now());
           },
-          log, metrics) {}
+          log, metrics) {
+  for (const char* type : {"Authenticate", "TokenUpdate", "CheckOut"}) checkins_of(type);
+}
+
+prometheus::Counter& CheckinStore::checkins_of(const std::string& message_type) {
+  return metrics_.counter("mooring_checkins_total", "Check-in messages by type.",
+                          {{"message_type", message_type}});
+}
 
 Task<Result<CheckinOutcome>> CheckinStore::handle(Checkin checkin, plist::Dict message) {
-  const auto counted = [this](const char* type) {
-    metrics_.counter("mooring_checkins_total", "Check-in messages by type.", {{"message_type", type}})
-        .Increment();
-  };
   if (auto* authenticate_message = std::get_if<Authenticate>(&checkin)) {
-    counted("Authenticate");
+    checkins_of("Authenticate").Increment();
     co_return co_await authenticate(std::move(*authenticate_message));
   }
   if (auto* token = std::get_if<TokenUpdate>(&checkin)) {
-    counted("TokenUpdate");
+    checkins_of("TokenUpdate").Increment();
     co_return co_await token_update(std::move(*token));
   }
   if (auto* out = std::get_if<CheckOut>(&checkin)) {
-    counted("CheckOut");
+    checkins_of("CheckOut").Increment();
     co_return co_await check_out(std::move(out->enrollment));
   }
   auto& rest = std::get<OtherCheckin>(checkin);
-  counted(rest.message_type.c_str());  // parse_checkin lets only Apple's names through
+  checkins_of(rest.message_type).Increment();  // parse_checkin lets only Apple's names through
   co_return co_await other(std::move(rest), std::move(message));
 }
 

@@ -44,6 +44,7 @@ class CheckinStore {
     CheckinOutcome outcome;
   };
 
+  prometheus::Counter& checkins_of(const std::string& message_type);
   Task<Result<CheckinOutcome>> authenticate(Authenticate message);
   Task<Result<CheckinOutcome>> token_update(TokenUpdate message);
   Task<Result<CheckinOutcome>> check_out(EnrollmentId enrollment);

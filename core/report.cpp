@@ -3,6 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "core/command_metrics.hpp"
 #include "core/counters.hpp"
 #include "core/event.hpp"
 
@@ -180,10 +181,7 @@ Task<Result<ReportOutcome>> ReportStore::handle(Report report, std::string body)
   op.body = std::move(body);
   auto outcome = co_await answers_.submit(std::move(op));
   if (outcome && outcome->answered) {
-    metrics_
-        .counter("mooring_commands_total", "Commands by type and what became of them.",
-                 {{"request_type", outcome->request_type}, {"status", std::string(label_of(report.status))}})
-        .Increment();
+    commands_counter(metrics_, outcome->request_type, label_of(report.status)).Increment();
   }
   co_return outcome;
 }

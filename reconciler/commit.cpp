@@ -198,7 +198,7 @@ void put_commands(pg::Connection& connection, std::span<const Plan> plans, Time 
   std::vector<core::OpenCommandRef> cancels;
   std::vector<core::NewCommand> commands;
   for (const auto& plan : plans) {
-    for (const auto& uuid : plan.cancels) cancels.push_back({plan.row.enrollment, uuid});
+    for (const auto& cancelled : plan.cancels) cancels.push_back({plan.row.enrollment, cancelled.uuid});
     for (const auto& command : plan.commands) {
       commands.push_back({.enrollment = plan.row.enrollment,
                           .uuid = command.uuid,

@@ -9,6 +9,7 @@ namespace mooring::reconciler {
 namespace {
 
 constexpr std::string_view kWaitsForList = "waiting for the device's first list";
+constexpr std::string_view kUnderWay = "a command is queued or being worked on";
 constexpr std::string_view kWaitsForProof = "acknowledged; waiting for the device's own list to show it";
 constexpr std::string_view kNoEffect = "acknowledged, but the device's own list does not show it";
 constexpr std::string_view kForeign =
@@ -45,7 +46,7 @@ const OpenCommand* ItemPlanner::find_open(std::int32_t item, std::optional<std::
 void ItemPlanner::cancel_open(std::int32_t item, const std::function<bool(const OpenCommand&)>& which) {
   std::erase_if(open_, [&](const OpenCommand& open) {
     if (open.item != item || !which(open)) return false;
-    plan_.cancels.push_back(open.uuid);
+    plan_.cancels.push_back({open.uuid, open.request_type});
     return true;
   });
 }
@@ -229,19 +230,15 @@ void ItemPlanner::reconcile(KnownItem& item, const Desired& desired, bool is_new
         is_new || record.attempts == 0 ? plan_.row.changed_at.value_or(context_.now) : context_.now;
     if (record.repairs > 0) record.drift_since = context_.now;
   }
-  if (present) {
-    drive(item, record.version, desired.facts.install_payload, "InstallProfile", presence);
-  } else {
-    drive(item, std::nullopt, desired.facts.remove_payload, "RemoveProfile", presence);
-  }
+  drive(item, presence);
 }
 
-void ItemPlanner::drive(KnownItem& item, std::optional<std::int32_t> version, std::int32_t payload,
-                        std::string_view request_type, Presence presence) {
+void ItemPlanner::drive(KnownItem& item, Presence presence) {
   auto& record = item.record;
+  const auto version = wants_presence(record) ? std::optional(record.version) : std::nullopt;
   if (const auto* open = find_open(record.item, version)) {
     record.state = ItemState::commanded;
-    if (open->status == core::CommandStatus::queued) record.reason = "a command is queued or being worked on";
+    if (open->status == core::CommandStatus::queued) record.reason = kUnderWay;
     return;
   }
   if (record.state == ItemState::commanded)
@@ -266,21 +263,28 @@ void ItemPlanner::drive(KnownItem& item, std::optional<std::int32_t> version, st
     record.reason = kWaitsForList;
     return;
   }
-  send(record, version, payload, request_type);
+  send(item);
 }
 
-void ItemPlanner::send(ItemRecord& record, std::optional<std::int32_t> version, std::int32_t payload,
-                       std::string_view request_type) {
+void ItemPlanner::send(KnownItem& item) {
+  auto& record = item.record;
+  const auto& kind = kind_of(item.facts.kind);
+  const bool install = wants_presence(record);
+  const auto version = install ? std::optional(record.version) : std::nullopt;
   ++record.attempts;
   record.state = ItemState::commanded;
   record.next_try_at.reset();
-  record.reason = "a command is queued or being worked on";
+  record.reason = kUnderWay;
   PlannedCommand command{.uuid = command_uuid(record.item, version),
                          .item = record.item,
                          .version = version,
-                         .payload = payload,
-                         .request_type = request_type};
-  open_.push_back({.uuid = command.uuid, .item = record.item, .version = version, .payload = payload});
+                         .payload = install ? item.facts.install_payload : item.facts.remove_payload,
+                         .request_type = install ? kind.install_request_type : kind.remove_request_type};
+  open_.push_back({.uuid = command.uuid,
+                   .item = record.item,
+                   .version = version,
+                   .payload = command.payload,
+                   .request_type = std::string(command.request_type)});
   plan_.commands.push_back(std::move(command));
 }
 
@@ -328,7 +332,7 @@ bool ItemPlanner::finish_ended(KnownItem& item, const ItemRecord* heir) {
     return false;
   }
   record.drift_since = record.drift_since.value_or(context_.now);
-  drive(item, std::nullopt, item.facts.remove_payload, "RemoveProfile", presence);
+  drive(item, presence);
   return true;
 }
 

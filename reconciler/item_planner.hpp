@@ -44,10 +44,8 @@ class ItemPlanner {
   void adopt(ItemRecord& record, const Desired& desired, bool is_new);
   void verified(ItemRecord& record);
   bool begin_incident(ItemRecord& record);
-  void drive(KnownItem& item, std::optional<std::int32_t> version, std::int32_t payload,
-             std::string_view request_type, Presence presence);
-  void send(ItemRecord& record, std::optional<std::int32_t> version, std::int32_t payload,
-            std::string_view request_type);
+  void drive(KnownItem& item, Presence presence);
+  void send(KnownItem& item);
   void attempt_failed(ItemRecord& record, ErrorClass error_class, std::string reason);
   void cancel_open(std::int32_t item, const std::function<bool(const OpenCommand&)>& which);
   const OpenCommand* find_open(std::int32_t item, std::optional<std::int32_t> version) const;

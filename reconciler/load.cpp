@@ -54,8 +54,8 @@ constexpr pg::Statement kPeekObservations{"load_peek_observations",
                                           "select " MOORING_OBSERVATION_COLUMNS
                                           " from observations where device_id = any($1)"};
 constexpr pg::Statement kOpen{"load_open", R"(
-select e.device_id, c.uuid, c.item_id, c.version_id, c.payload_id, c.status
-from enrollments e join commands c on c.enrollment_id = e.id
+select e.device_id, c.uuid, c.item_id, c.version_id, c.payload_id, c.status, p.request_type
+from enrollments e join commands c on c.enrollment_id = e.id join payloads p on p.id = c.payload_id
 where e.device_id = any($1) and c.item_id is not null order by c.id)"};
 
 DeviceRow read_row(const pg::Row& row) {
@@ -248,7 +248,8 @@ class Loader {
            .item = row.get<std::int32_t>(2),
            .version = row.get<std::optional<std::int32_t>>(3),
            .payload = row.get<std::int32_t>(4),
-           .status = static_cast<core::CommandStatus>(row.get<std::int16_t>(5))});
+           .status = static_cast<core::CommandStatus>(row.get<std::int16_t>(5)),
+           .request_type = row.text(6)});
     }
     for (const auto row : connection_.exec(observations, devices)) {
       by_device_[row.int64(0)]->observations.push_back(read_observation(row));

@@ -67,7 +67,7 @@ class Planner {
 
   /// No channel to talk over: give up what is queued and wait for the next check-in.
   Plan sleep() {
-    for (const auto& open : snapshot_.open) plan_.cancels.push_back(open.uuid);
+    for (const auto& open : snapshot_.open) plan_.cancels.push_back({open.uuid, open.request_type});
     items_.clear();
     plan_.forget_list = true;
     plan_.row.desired_hash.clear();

@@ -29,10 +29,15 @@ struct PlannedCommand {
   std::string_view request_type;
 };
 
+struct CancelledCommand {
+  std::string uuid;  ///< Encoded.
+  std::string request_type;
+};
+
 struct Plan {
   DeviceRow row;  ///< As it is to be stored.
   std::vector<PlannedCommand> commands;
-  std::vector<std::string> cancels;
+  std::vector<CancelledCommand> cancels;
   std::vector<ItemRecord> before;  ///< As loaded; with `after` this tells how the counters move.
   std::vector<ItemRecord> after;
   std::optional<std::string> new_list;   ///< Encoded ObservedProfiles, only where it changed.

@@ -2,6 +2,7 @@
 #include "reconciler/reconciler.hpp"
 
 #include "base/postgres/pool.hpp"
+#include "core/command_metrics.hpp"
 #include "core/queue.hpp"
 #include "director/inventory.hpp"
 #include "reconciler/claim.hpp"
@@ -36,7 +37,9 @@ Reconciler::Reconciler(ReconcilerOptions options, std::function<void(std::span<c
                                   latency_buckets())),
       converge_(metrics.histogram("mooring_converge_seconds",
                                   "From a declared change to its proof by the device's own lists.",
-                                  {0.5, 1, 2, 5, 10, 30, 60, 300, 900, 3600, 21600, 86400, 604800})) {}
+                                  {0.5, 1, 2, 5, 10, 30, 60, 300, 900, 3600, 21600, 86400, 604800})) {
+  core::make_command_counters(metrics_);
+}
 
 Reconciler::~Reconciler() { stop(); }
 
@@ -163,20 +166,14 @@ void Reconciler::plan_batch(pg::Connection& connection, Pass& work) {
 void Reconciler::after(const Pass& done) {
   devices_.Increment(static_cast<double>(done.claimed.size()));
   std::vector<std::int64_t> pushes;
-  std::map<std::string_view, int> queued;
   for (const auto& plan : done.plans) {
     if (plan.push) pushes.push_back(plan.row.enrollment);
     if (plan.converged_after) converge_.Observe(std::chrono::duration<double>(*plan.converged_after).count());
-    for (const auto& command : plan.commands) ++queued[command.request_type];
-    if (!plan.cancels.empty()) queued["cancelled"] += static_cast<int>(plan.cancels.size());
-  }
-  for (const auto& [type, count] : queued) {
-    const bool cancelled = type == "cancelled";
-    metrics_
-        .counter("mooring_commands_total", "Commands by type and what became of them.",
-                 {{"request_type", cancelled ? "any" : std::string(type)},
-                  {"status", cancelled ? "cancelled" : "queued"}})
-        .Increment(count);
+    for (const auto& command : plan.commands)
+      core::commands_counter(metrics_, command.request_type, "queued").Increment();
+    for (const auto& cancelled : plan.cancels) {
+      core::commands_counter(metrics_, cancelled.request_type, "cancelled").Increment();
+    }
   }
   if (push_ && !pushes.empty()) push_(pushes);
 }

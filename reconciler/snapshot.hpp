@@ -64,6 +64,7 @@ struct OpenCommand {
   std::optional<std::int32_t> version;
   std::int32_t payload = 0;
   core::CommandStatus status = core::CommandStatus::queued;
+  std::string request_type;
 };
 
 /// A record with what is known of its item.

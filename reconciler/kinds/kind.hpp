@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string_view>
 
 #include "director/observed_profiles.hpp"
 #include "reconciler/desired.hpp"
@@ -26,6 +27,8 @@ enum class Presence : std::uint8_t {
 struct Kind {
   director::ItemKind number;
   Presence (*observe)(const Evidence& evidence, const ItemFacts& facts);
+  std::string_view install_request_type;
+  std::string_view remove_request_type;
 };
 
 const Kind& kind_of(director::ItemKind kind);

@@ -13,6 +13,9 @@ Presence observe_profile(const Evidence& evidence, const ItemFacts& facts) {
 
 }  // namespace
 
-const Kind kProfileKind{director::ItemKind::profile, &observe_profile};
+const Kind kProfileKind{.number = director::ItemKind::profile,
+                        .observe = &observe_profile,
+                        .install_request_type = "InstallProfile",
+                        .remove_request_type = "RemoveProfile"};
 
 }  // namespace mooring::reconciler

@@ -142,7 +142,8 @@ TEST(Plan, ANewVersionCancelsTheOpenCommandOfTheOldOne) {
   story.wants(1, "a", 8).open(1, 7, CommandStatus::not_now);
   story.record(1, "a", 7, ItemState::commanded);
   const auto plan = story.run();
-  EXPECT_EQ(plan.cancels, std::vector<std::string>{"open-1"});
+  ASSERT_EQ(plan.cancels.size(), 1U);
+  EXPECT_EQ(plan.cancels[0].uuid, "open-1");
   ASSERT_EQ(sent(plan), (Types{"InstallProfile"}));
   EXPECT_EQ(plan.commands[0].version, 8);
 }
@@ -251,7 +252,8 @@ TEST(Plan, AnInstallThatMayHaveLandedIsLookedForBeforeItIsForgotten) {
   auto& record = story.record(1, "a", 7, ItemState::commanded);
   record.attempts = 1;
   const auto plan = story.run();
-  EXPECT_EQ(plan.cancels, std::vector<std::string>{"open-1"});
+  ASSERT_EQ(plan.cancels.size(), 1U);
+  EXPECT_EQ(plan.cancels[0].uuid, "open-1");
   EXPECT_EQ(sent(plan), (Types{"ProfileList"}));
   ASSERT_EQ(plan.after.size(), 1U);
 }
