@@ -129,7 +129,7 @@ bool wait_until_gone(pid_t pid, milliseconds patience) {
 
 Result<std::unique_ptr<ServerProcess>> ServerProcess::start(const ServerCommand& command,
                                                             std::stop_token stop, seconds patience) {
-  const std::string binary = own_binary();
+  const std::string binary = command.binary.empty() ? own_binary() : command.binary.string();
   std::vector<std::string> arguments{"mooring"};
   arguments.insert(arguments.end(), command.arguments.begin(), command.arguments.end());
   auto variables = environment_of_server();

@@ -20,6 +20,7 @@ struct ServerCommand {
   std::vector<std::string> arguments;  ///< Of `mooring`, from the verb on.
   std::filesystem::path log_file;      ///< Gets its standard error, appended.
   bool expects_token = false;          ///< The first start with a data directory prints an API token.
+  std::filesystem::path binary;        ///< Empty: this very program.
 };
 
 /// What it says of itself once it is ready.
