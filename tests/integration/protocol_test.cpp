@@ -277,6 +277,22 @@ TEST_F(Protocol, NotNowIsSkippedForTheSessionAndOfferedAgainInTheNext) {
   EXPECT_EQ(answer("Acknowledged", "CMD1"), "");
 }
 
+// covers: mdm.Q03
+TEST_F(Protocol, AllThatWasPutOffIsAnsweredInOneSessionOnceTheDeviceCan) {
+  enroll();
+  for (const char* uuid : {"CMD1", "CMD2", "CMD3"}) world.enqueue(kUdid, uuid);
+  EXPECT_EQ(idle(), "CMD1");
+  EXPECT_EQ(answer("NotNow", "CMD1"), "CMD2");
+  EXPECT_EQ(answer("NotNow", "CMD2"), "CMD3");
+  EXPECT_EQ(answer("NotNow", "CMD3"), "");
+  EXPECT_EQ(idle(), "CMD1");
+  EXPECT_EQ(answer("Acknowledged", "CMD1"), "CMD2");
+  EXPECT_EQ(answer("NotNow", "CMD2"), "") << "locked again: CMD3 waits for the next session";
+  EXPECT_EQ(idle(), "CMD2");
+  EXPECT_EQ(answer("Acknowledged", "CMD2"), "CMD3");
+  EXPECT_EQ(answer("Error", "CMD3"), "");
+}
+
 // covers: mdm.Q04
 TEST_F(Protocol, AnUnansweredCommandIsOfferedAgainAndARepeatedReportIsStoredOnce) {
   enroll();

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// The API on a real socket over the world of the loop's tests, and a client
+// that holds every answer against openapi.yaml.
+#pragma once
+
+#include <atomic>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/use_future.hpp>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "api/api.hpp"
+#include "base/http/client.hpp"
+#include "base/http/server.hpp"
+#include "tests/support/world.hpp"
+
+namespace mooring::api_test {
+
+using Json = nlohmann::json;
+
+/// What `answer` to `method target` does not keep of openapi.yaml's promises,
+/// one line each.
+std::vector<std::string> contract_violations(const std::string& method, const std::string& path,
+                                             const http::Response& answer);
+
+struct Answer {
+  int status = 0;
+  Json body;  ///< null where it is no JSON.
+  http::Response response;
+  std::string code() const { return body.value("code", std::string()); }
+};
+
+class ApiFixture {
+ public:
+  /// `with_push`: a push service that accepts everything, on the same thread.
+  explicit ApiFixture(bool with_push = false);
+  ~ApiFixture();
+  ApiFixture(const ApiFixture&) = delete;
+  ApiFixture& operator=(const ApiFixture&) = delete;
+
+  Answer send(http::Request request);
+  Answer get(const std::string& target) { return send(make("GET", target)); }
+  Answer remove(const std::string& target) { return send(make("DELETE", target)); }
+  Answer post(const std::string& target, const Json& body = nullptr);
+  Answer put(const std::string& target, const std::string& body);
+  /// With the right token.
+  http::Request make(const std::string& method, const std::string& target, std::string body = {}) const;
+
+  test::World world;
+  std::string token;
+  std::atomic<int> rings{0};
+  std::atomic<int> pushed{0};
+  std::atomic<bool> ready{true};
+
+ private:
+  boost::asio::io_context io_{1};
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_{io_.get_executor()};
+  pg::Pool pool_;
+  std::unique_ptr<http::Server> push_service_;
+  std::unique_ptr<core::Pusher> pusher_;
+  std::unique_ptr<api::Api> api_;
+  std::unique_ptr<http::Server> server_;
+  std::thread thread_;
+};
+
+}  // namespace mooring::api_test
