@@ -10,9 +10,11 @@
 namespace mooring::core {
 namespace {
 
-// Chooses the next command of enrollment `k`: `skip` leaves out what said NotNow in this session. Commands
-// for declared items are handed out only when the device's last pass has seen the present declarations: an
-// older version never goes out after a newer one was declared.
+// Chooses the next command of enrollment `k`: `skip` leaves out what said NotNow in this session. Whoever
+// answers a command that it had put off does so in a later session and is no longer locked: the others that
+// it put off are offered as well, instead of one in each session. Commands for declared items are handed out
+// only when the device's last pass has seen the present declarations: an older version never goes out after a
+// newer one was declared.
 #define MOORING_NEXT_COMMAND(skip, now)                                                                     \
   "left join lateral ("                                                                                     \
   "  select c.uuid, c.payload_id from commands c"                                                           \
@@ -90,7 +92,9 @@ with known as materialized (
 select k.ord, k.enrollment, n.uuid, n.payload_id, k.request_type,
        k.ord in (select ord from closed union all select ord from deferred), coalesce(k.item_id is not null, false)
 from known k
-)" MOORING_NEXT_COMMAND("c.id is distinct from k.command and c.status = 0", "$7::timestamptz")};
+)" MOORING_NEXT_COMMAND("c.id is distinct from k.command "
+                        "and (c.status = 0 or (k.was = 1 and k.status >= 2))",
+                                               "$7::timestamptz")};
 
 std::int16_t stored_status(ReportStatus status) {
   switch (status) {
