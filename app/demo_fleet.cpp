@@ -25,7 +25,7 @@ namespace asio = boost::asio;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr milliseconds kShortestPoll{5000};
+constexpr milliseconds kShortestPoll{4000};
 constexpr milliseconds kLongestPoll{60000};
 constexpr seconds kStopPatience{10};
 
@@ -40,10 +40,10 @@ class Receiver final : public simulator::PushReceiver {
 };
 
 simulator::Behaviour moods() {
-  return {.not_now_probability = 0.05,
-          .not_now_duration = seconds(3),
-          .offline_probability = 0.03,
-          .offline_duration = seconds(4),
+  return {.not_now_probability = 0.04,
+          .not_now_duration = milliseconds(1500),  // less than the server waits before it pushes again
+          .offline_probability = 0.02,
+          .offline_duration = seconds(3),
           .lost_answer_probability = 0.02,
           .duplicate_report_probability = 0.03};
 }

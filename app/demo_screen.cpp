@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <string_view>
@@ -47,8 +48,11 @@ std::string bar_of(const ItemNumbers& item) {
   return std::string(part, '#') + std::string(kBar - part, '.');
 }
 
+/// The server knows it to the minute: the real age is at most this.
+std::string age_of(double seconds) { return fmt::format("< {:.0f} min", std::floor(seconds / 60) + 1); }
+
 std::string row_of(const ItemNumbers& item) {
-  const auto oldest = item.drifted > 0 ? fmt::format("{:.0f} s", item.oldest_drift_seconds) : "-";
+  const auto oldest = item.drifted > 0 ? age_of(item.oldest_drift_seconds) : "-";
   return fmt::format("  {:<24.24} {:>7} {:>8} {:>7} {:>6} {:>12}  {}", item.name, item.desired, item.verified,
                      item.drifted, item.failed, oldest, bar_of(item));
 }

@@ -20,6 +20,7 @@ constexpr const char* kAnyPort = "127.0.0.1:0";
 constexpr seconds kStartPatience{180};  ///< PostgreSQL may have to recover.
 constexpr milliseconds kPause{100};     ///< Between looks at what is waited for.
 constexpr milliseconds kRefresh{400};   ///< Between looks at the server's numbers.
+constexpr seconds kScreenPatience{3};
 constexpr seconds kQuickDeath{10};
 constexpr int kQuickDeaths = 3;
 
@@ -143,6 +144,13 @@ bool DemoStage::wait_for(const std::function<bool()>& met, Instant deadline, con
     pause();
   }
   return false;
+}
+
+void DemoStage::let_screen_catch_up() {
+  const auto calm = [this] {
+    return std::ranges::all_of(view_.server.items, [](const ItemNumbers& item) { return item.drifted == 0; });
+  };
+  wait_for(calm, steady_clock::now() + kScreenPatience, "");
 }
 
 void DemoStage::close() {

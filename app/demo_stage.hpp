@@ -40,6 +40,9 @@ class DemoStage {
   template <class Ask>
   auto insist(Ask ask, Instant deadline) -> decltype(ask());
 
+  /// Until the screen shows no drift any more: /metrics follow the API with a short delay.
+  void let_screen_catch_up();
+
   bool stopping() const { return stop_.stop_requested(); }
   /// Why the demo cannot go on, where it cannot.
   const std::optional<Error>& broken() const { return broken_; }

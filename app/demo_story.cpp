@@ -195,6 +195,7 @@ void DemoStory::explain() {
 
 void DemoStory::summarise() {
   auto& screen = stage_.screen();
+  stage_.let_screen_catch_up();
   screen.keep_table();
   const bool all = std::ranges::all_of(steps_, &Step::converged);
   screen.say("");
