@@ -12,7 +12,10 @@
 namespace mooring::reconciler {
 namespace {
 
-constexpr pg::Statement kGeneration{"load_generation", "select generation from declaration_state where one"};
+// A pass looks up by key only. Plans made while a table was empty would read all of it once it has grown.
+constexpr pg::Statement kGeneration{
+    "load_generation",
+    "select generation, set_config('enable_seqscan', 'off', true) from declaration_state where one"};
 
 constexpr pg::Statement kRows{"load_rows", R"(
 select r.device_id, coalesce(e.id, 0), coalesce(e.enabled, false), e.authenticated_at, r.due_at, r.marks, r.handled,
@@ -53,10 +56,14 @@ constexpr pg::Statement kTakeObservations{"load_take_observations",
 constexpr pg::Statement kPeekObservations{"load_peek_observations",
                                           "select " MOORING_OBSERVATION_COLUMNS
                                           " from observations where device_id = any($1)"};
+// From the devices to their commands, whatever the statistics say of a queue that has just grown from empty: the
+// other way round each pass would read the whole queue.
 constexpr pg::Statement kOpen{"load_open", R"(
-select e.device_id, c.uuid, c.item_id, c.version_id, c.payload_id, c.status, p.request_type
-from enrollments e join commands c on c.enrollment_id = e.id join payloads p on p.id = c.payload_id
-where e.device_id = any($1) and c.item_id is not null order by c.id)"};
+select d.id, c.uuid, c.item_id, c.version_id, c.payload_id, c.status, p.request_type
+from unnest($1::int8[]) as d(id)
+cross join lateral (select e.id from enrollments e where e.device_id = d.id offset 0) e
+cross join lateral (select * from commands c where c.enrollment_id = e.id and c.item_id is not null offset 0) c
+join payloads p on p.id = c.payload_id order by c.id)"};
 
 DeviceRow read_row(const pg::Row& row) {
   DeviceRow r;
