@@ -179,7 +179,7 @@ void run(const Options& options) {
         {"... growth of the database", "MB", static_cast<double>(changed.growth) * scale / kMegabyte, 30});
   }
   report.add(std::move(table));
-  report.finish(options.json, options.markdown);
+  report.finish(options.json, options.markdown, !options.quick);
 }
 
 }  // namespace

@@ -60,7 +60,7 @@ class Bench {
     settle();
     idle();
     commands();
-    report_.finish(options_.json, options_.markdown);
+    report_.finish(options_.json, options_.markdown, !options_.quick);
   }
 
  private:
@@ -123,7 +123,7 @@ void Bench::finish(Table table, const std::string& what, double limit) {
   report_.add(std::move(table));
   report_.aim({what + ", at any number of connections", "ms of CPU", worst_cpu_, limit});
   if (worst_p99_ > 0) report_.aim({what + ", p99 at 32 connections", "ms", worst_p99_, 25});
-  report_.aim({what + ", errors at all numbers of connections", "", static_cast<double>(errors_), 1});
+  report_.aim({what + ", errors at all numbers of connections", "errors", static_cast<double>(errors_), 1});
   worst_cpu_ = worst_p99_ = 0;
   errors_ = 0;
 }

@@ -104,8 +104,8 @@ std::string Report::json() const {
   return document.dump(2);
 }
 
-void Report::finish(const std::string& json_file, const std::string& markdown_dir) {
-  add(aims_table());
+void Report::finish(const std::string& json_file, const std::string& markdown_dir, bool judged) {
+  if (judged) add(aims_table());
   if (!json_file.empty()) std::ofstream(json_file) << json() << '\n';
   if (markdown_dir.empty()) return;
   std::filesystem::create_directories(markdown_dir);

@@ -38,9 +38,9 @@ class Report {
   /// Prints the table at once: a long run shows what it has.
   void add(Table table);
   void aim(Aim aim) { aims_.push_back(std::move(aim)); }
-  /// Prints the aims, then writes what was asked for: `json_file` a document of everything, `markdown_dir`
-  /// one file ID.md for each table and NAME-aims.md. Empty: not wanted.
-  void finish(const std::string& json_file, const std::string& markdown_dir);
+  /// Prints the aims (`judged`), then writes what was asked for: `json_file` a document of everything,
+  /// `markdown_dir` one file ID.md for each table and NAME-aims.md. Empty: not wanted.
+  void finish(const std::string& json_file, const std::string& markdown_dir, bool judged);
 
  private:
   Table aims_table() const;
