@@ -41,6 +41,10 @@ int run_serve(const ServeFlags& flags) {
     fmt::print(stderr, "mooring: {}\n", options.error().message);
     return 2;
   }
+  if (const auto sane = check_ranges(*options); !sane) {
+    fmt::print(stderr, "mooring: {}\n", sane.error().message);
+    return 2;
+  }
   return serve(*options);
 }
 

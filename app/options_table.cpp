@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/options_table.hpp"
 
+#include <fmt/format.h>
+
 #include <array>
 
 namespace mooring::app {
@@ -69,6 +71,22 @@ std::span<const OptionSpec> serve_options() {
                  "How long running requests may take to finish after SIGTERM."},
   };
   return specs;
+}
+
+Result<> check_ranges(const Options& options) {
+  struct Range {
+    const char* option;
+    std::int64_t most;
+  };
+  for (const auto& [option, most] : {Range{"database-connections", 64}, Range{"reconcile-batch", 5000},
+                                     Range{"retry-attempts", 100}, Range{"repair-limit", 1000}}) {
+    const auto value = options.integer(option);
+    if (value < 1 || value > most) {
+      return fail(Failure::invalid, "options.range",
+                  fmt::format("{} is {}: it must be between 1 and {}", option, value, most));
+    }
+  }
+  return {};
 }
 
 }  // namespace mooring::app

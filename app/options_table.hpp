@@ -11,4 +11,7 @@ namespace mooring::app {
 /// docs/configuration.md come from here.
 std::span<const OptionSpec> serve_options();
 
+/// What the types of the options do not say: counts must be at least 1, and not absurd.
+Result<> check_ranges(const Options& options);
+
 }  // namespace mooring::app
