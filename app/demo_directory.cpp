@@ -122,9 +122,12 @@ DemoDirectory::~DemoDirectory() {
   if (lock_ >= 0) ::close(lock_);
 }
 
-Result<> DemoDirectory::write_environment(const std::string& api_url, const std::string& token) const {
+Result<> DemoDirectory::write_environment(const std::string& api_url, const std::string& token,
+                                          const std::string& device) const {
   return write_file(environment(),
-                    fmt::format("export MOORING_API={}\nexport MOORING_TOKEN={}\n", api_url, token), 0600);
+                    fmt::format("export MOORING_API={}\nexport MOORING_TOKEN={}\nexport MOORING_DEVICE={}\n",
+                                api_url, token, device),
+                    0600);
 }
 
 Result<> DemoDirectory::write_pid(const char* name, int pid) const {

@@ -26,8 +26,10 @@ class DemoDirectory {
   std::filesystem::path server_log() const { return path_ / "server.log"; }
   std::filesystem::path environment() const { return path_ / "env"; }
 
-  /// A file to be sourced by a shell: MOORING_API and MOORING_TOKEN. Only its owner can read it.
-  Result<> write_environment(const std::string& api_url, const std::string& token) const;
+  /// A file to be sourced by a shell: MOORING_API, MOORING_TOKEN, and the serial number of some device as
+  /// MOORING_DEVICE. Only its owner can read it.
+  Result<> write_environment(const std::string& api_url, const std::string& token,
+                             const std::string& device) const;
   Result<> write_pid(const char* name, int pid) const;
   void forget_pids() const;
 

@@ -20,6 +20,7 @@ constexpr const char* kAnyPort = "127.0.0.1:0";
 constexpr seconds kStartPatience{180};  ///< PostgreSQL may have to recover.
 constexpr milliseconds kPause{100};     ///< Between looks at what is waited for.
 constexpr milliseconds kRefresh{400};   ///< Between looks at the server's numbers.
+constexpr std::size_t kAnyDevice = 1;   ///< For the README's commands.
 constexpr seconds kScreenPatience{3};
 constexpr seconds kQuickDeath{10};
 constexpr int kQuickDeaths = 3;
@@ -72,7 +73,7 @@ Result<> DemoStage::open() {
   options_.device_listen = without_scheme(said.device_url);
   options_.api_listen = without_scheme(said.api_url);
   if (auto written = directory_.write_pid("demo.pid", ::getpid()); !written) return written;
-  return directory_.write_environment(said.api_url, token_);
+  return directory_.write_environment(said.api_url, token_, fleet_.serial_number(kAnyDevice));
 }
 
 ServerCommand DemoStage::server_command(bool expects_token) const {

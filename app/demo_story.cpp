@@ -228,10 +228,10 @@ void DemoStory::stay() {
   auto& screen = stage_.screen();
   screen.say("");
   screen.say("The server and its devices stay up until Ctrl-C. In another terminal:");
-  screen.say(fmt::format("  . {}        # sets MOORING_API and MOORING_TOKEN",
+  screen.say(fmt::format("  . {}        # sets MOORING_API, MOORING_TOKEN and MOORING_DEVICE",
                          stage_.directory().environment().string()));
   screen.say("  curl -sH \"Authorization: Bearer $MOORING_TOKEN\" $MOORING_API/v1/drift");
-  screen.say("README.md has nine more.");
+  screen.say("README.md has ten more commands to try.");
   std::size_t turn = 0;
   while (!stage_.stopping()) {
     stage_.wait_for([this, wanted = false]() mutable { return wanted = wanted || stage_.users_wanted(); },
