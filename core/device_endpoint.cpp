@@ -58,6 +58,7 @@ Task<http::Response> DeviceEndpoint::serve_checkin(plist::Dict message, std::str
     log_.warning("refused a check-in", {{"request_id", request_id}, {"error", checkin.error().message}});
     co_return http::problem(checkin.error(), request_id);
   }
+  const bool is_authenticate = std::holds_alternative<Authenticate>(*checkin);
   auto outcome = co_await checkins_.handle(std::move(*checkin), std::move(message));
   if (!outcome) {
     log_.warning("check-in failed", {{"request_id", request_id}, {"error", outcome.error().message}});
@@ -66,7 +67,8 @@ Task<http::Response> DeviceEndpoint::serve_checkin(plist::Dict message, std::str
     co_return http::problem(error, request_id);
   }
   activity_.touch(outcome->enrollment);
-  if (observed_) observed_();
+  // After Authenticate alone there is nobody to send anything to: TokenUpdate follows and rings.
+  if (observed_ && !is_authenticate) observed_();
   if (outcome->reply.empty()) co_return empty();
   co_return http::Response::text(200, std::move(outcome->reply), kXml);
 }

@@ -56,8 +56,8 @@ constexpr pg::Statement kTakeObservations{"load_take_observations",
 constexpr pg::Statement kPeekObservations{"load_peek_observations",
                                           "select " MOORING_OBSERVATION_COLUMNS
                                           " from observations where device_id = any($1)"};
-// From the devices to their commands, whatever the statistics say of a queue that has just grown from empty: the
-// other way round each pass would read the whole queue.
+// From the devices to their commands, whatever the statistics say of a queue that has just grown from empty:
+// the other way round each pass would read the whole queue.
 constexpr pg::Statement kOpen{"load_open", R"(
 select d.id, c.uuid, c.item_id, c.version_id, c.payload_id, c.status, p.request_type
 from unnest($1::int8[]) as d(id)

@@ -91,6 +91,7 @@ void Reconciler::work() {
     {
       std::unique_lock lock(mutex_);
       wake_.wait_for(lock, options_.poll, [this] { return stopping_ || rung_; });
+      if (rung_) wake_.wait_for(lock, options_.gather, [this] { return stopping_; });
       if (stopping_) return;
       rung_ = false;
     }
@@ -102,14 +103,21 @@ void Reconciler::work() {
       }
       auto* connection = keeper.get();
       if (connection == nullptr) break;
-      const auto taken = run_once(*connection);
-      if (!taken) log_.error("a pass failed", {{"error", taken.error().message}});
-      more = taken && *taken > 0;
+      const auto outcome = run_pass(*connection);
+      if (!outcome) log_.error("a pass failed", {{"error", outcome.error().message}});
+      more = outcome && outcome->more;
     }
   }
 }
 
 Result<std::size_t> Reconciler::run_once(pg::Connection& connection) {
+  const auto outcome = run_pass(connection);
+  if (!outcome) return std::unexpected(outcome.error());
+  // A stretch of a sweep may hold no device to look at while others are still to come.
+  return outcome->more ? std::max<std::size_t>(outcome->devices, 1) : outcome->devices;
+}
+
+Result<Reconciler::Outcome> Reconciler::run_pass(pg::Connection& connection) {
   const auto begin = std::chrono::steady_clock::now();
   std::vector<std::int64_t> claimed;  // survives the roll-back of a failed pass
   try {
@@ -122,8 +130,8 @@ Result<std::size_t> Reconciler::run_once(pg::Connection& connection) {
     after(*done);
     succeeded_.Increment();
     duration_.Observe(std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
-    // A stretch of a sweep may hold no device to look at while others are still to come.
-    return done->swept && done->claimed.empty() ? std::size_t{1} : done->claimed.size();
+    const auto full = done->claimed.size() >= static_cast<std::size_t>(options_.batch);
+    return Outcome{.devices = done->claimed.size(), .more = done->swept || full};
   } catch (const pg::SqlError& error) {
     failed_.Increment();
     if (error.is_connection_lost() || claimed.empty()) return std::unexpected(pg::to_error(error));
@@ -133,7 +141,8 @@ Result<std::size_t> Reconciler::run_once(pg::Connection& connection) {
     if (claimed.empty()) return fail(Failure::internal, "reconciler.pass", error.what());
     log_.error("a pass failed; its devices are tried one by one", {{"error", error.what()}});
   }
-  return isolate(connection, claimed);
+  const auto isolated = isolate(connection, claimed);
+  return Outcome{.devices = isolated, .more = isolated > 0};
 }
 
 Reconciler::Pass Reconciler::pass(pg::Connection& connection, std::span<const std::int64_t> only) {

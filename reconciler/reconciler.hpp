@@ -24,6 +24,9 @@ struct ReconcilerOptions {
   Policy policy;
   int batch = 500;                       ///< Devices of one pass.
   std::chrono::milliseconds poll{1000};  ///< Between looks for due devices when no bell rings.
+  /// From the bell to the pass: what is marked meanwhile shares it. A pass over one device costs nearly as
+  /// much as one over fifty.
+  std::chrono::milliseconds gather{50};
 };
 
 class Reconciler {
@@ -49,12 +52,17 @@ class Reconciler {
   PassContext context() const;
 
  private:
+  struct Outcome {
+    std::size_t devices = 0;
+    bool more = false;  ///< The batch was full, or a sweep goes on.
+  };
   struct Pass {
     std::vector<std::int64_t> claimed;
     std::vector<Plan> plans;
     bool swept = false;
   };
   void work();
+  Result<Outcome> run_pass(pg::Connection& connection);
   Pass pass(pg::Connection& connection, std::span<const std::int64_t> only);
   void plan_batch(pg::Connection& connection, Pass& pass);
   void after(const Pass& pass);
