@@ -69,7 +69,7 @@ ItemView view_desired(const DeviceSnapshot& snapshot, const reconciler::Desired&
   ItemView view{.item = desired.facts.item, .kind = desired.facts.kind, .identifier = desired.facts.slot};
   view.intent = intent_of(desired);
   view.scope = desired.scope;
-  if (view.intent == RecordIntent::present) view.desired_uuid = desired.facts.identity.text();
+  if (view.intent == RecordIntent::present) view.desired_uuid = desired.facts.identity;
   view.record = find_record(snapshot, view.item);
   const bool is_current = view.record != nullptr && view.record->version == desired.facts.version &&
                           view.record->intent == view.intent && view.record->repush == desired.repush;
@@ -79,7 +79,7 @@ ItemView view_desired(const DeviceSnapshot& snapshot, const reconciler::Desired&
 }
 
 ItemView view_ended(const DeviceSnapshot& snapshot, const reconciler::KnownItem& known) {
-  ItemView view{.item = known.record.item, .kind = known.facts.kind, .identifier = known.facts.slot};
+  ItemView view{.item = known.record.item, .kind = known.facts->kind, .identifier = known.facts->slot};
   view.intent = RecordIntent::ended;
   view.record = &known.record;
   describe_state(view, snapshot, known.record.intent == RecordIntent::ended);

@@ -54,7 +54,8 @@ insert into declaration_state (generation, changed_at) values (1, now());
 create table sweeps (
   shard smallint primary key,
   generation bigint not null,
-  next_device bigint not null default 0,
+  next_device bigint not null default 0,  -- 0: not under way
+  last_device bigint not null default 0,
   finished_at timestamptz
 );
 insert into sweeps (shard, generation) select n, 0 from generate_series(0, 7) as n;

@@ -20,7 +20,7 @@ struct ItemFacts {
   director::ItemKind kind = director::ItemKind::profile;
   std::string slot;
   std::int32_t version = 0;
-  crypto::Uuid identity;  ///< What the device's list shows for this version.
+  std::string identity;  ///< What the device's list shows for this version, as it shows it.
   std::int32_t install_payload = 0;
   std::int32_t remove_payload = 0;
 };

@@ -110,8 +110,8 @@ void ItemPlanner::read_profile_list(const Observation& report) {
     // Empty text is an empty list: a report that could not be read does not come as acknowledged.
     auto list = director::ObservedProfiles::decode(report.body);
     const std::string encoded = list.encode();
-    if (!evidence_.profiles || evidence_.profiles->encode() != encoded) plan_.new_list = encoded;
-    evidence_.profiles = std::move(list);
+    if (!evidence().profiles || evidence().profiles->encode() != encoded) plan_.new_list = encoded;
+    newer_ = Evidence{.profiles = std::move(list)};
     row.list_event = report.event;
     row.list_at = report.at;
     row.inventory_failures = 0;
@@ -201,8 +201,8 @@ bool ItemPlanner::begin_incident(ItemRecord& record) {
 void ItemPlanner::reconcile(KnownItem& item, const Desired& desired, bool is_new) {
   auto& record = item.record;
   adopt(record, desired, is_new);
-  item.facts = desired.facts;
-  const Presence presence = kind_of(desired.facts.kind).observe(evidence_, desired.facts);
+  item.facts = {snapshot_.desired, &desired.facts};
+  const Presence presence = kind_of(desired.facts.kind).observe(evidence(), desired.facts);
   const bool present = wants_presence(record);
   if (present && presence == Presence::exact) {
     record.installed = true;
@@ -268,7 +268,7 @@ void ItemPlanner::drive(KnownItem& item, Presence presence) {
 
 void ItemPlanner::send(KnownItem& item) {
   auto& record = item.record;
-  const auto& kind = kind_of(item.facts.kind);
+  const auto& kind = kind_of(item.facts->kind);
   const bool install = wants_presence(record);
   const auto version = install ? std::optional(record.version) : std::nullopt;
   ++record.attempts;
@@ -278,7 +278,7 @@ void ItemPlanner::send(KnownItem& item) {
   PlannedCommand command{.uuid = command_uuid(record.item, version),
                          .item = record.item,
                          .version = version,
-                         .payload = install ? item.facts.install_payload : item.facts.remove_payload,
+                         .payload = install ? item.facts->install_payload : item.facts->remove_payload,
                          .request_type = install ? kind.install_request_type : kind.remove_request_type};
   open_.push_back({.uuid = command.uuid,
                    .item = record.item,
@@ -308,7 +308,7 @@ bool ItemPlanner::drop_unproven(KnownItem& item, Presence presence) {
 
 bool ItemPlanner::finish_ended(KnownItem& item, const ItemRecord* heir) {
   auto& record = item.record;
-  const Presence presence = kind_of(item.facts.kind).observe(evidence_, item.facts);
+  const Presence presence = kind_of(item.facts->kind).observe(evidence(), *item.facts);
   if (record.intent != RecordIntent::ended) {
     cancel_open(record.item, [](const OpenCommand& open) { return open.version.has_value(); });
     record.intent = RecordIntent::ended;

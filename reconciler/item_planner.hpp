@@ -17,11 +17,7 @@ namespace mooring::reconciler {
 class ItemPlanner {
  public:
   ItemPlanner(const DeviceSnapshot& snapshot, const PassContext& context, Plan& plan)
-      : snapshot_(snapshot),
-        context_(context),
-        plan_(plan),
-        evidence_(snapshot.evidence),
-        open_(snapshot.open) {}
+      : snapshot_(snapshot), context_(context), plan_(plan), open_(snapshot.open) {}
 
   // In this order: reports first, then what is desired, then what no longer is.
   void read_reports(std::vector<KnownItem>& items);
@@ -30,7 +26,8 @@ class ItemPlanner {
   /// left to do: the record goes.
   bool finish_ended(KnownItem& item, const ItemRecord* heir);
 
-  const Evidence& evidence() const { return evidence_; }
+  /// As loaded, or as a report of this pass says.
+  const Evidence& evidence() const { return newer_ ? *newer_ : snapshot_.evidence; }
   const std::vector<OpenCommand>& open() const { return open_; }
   bool list_wanted() const { return list_wanted_; }
   std::optional<Time> next_check() const { return next_check_; }
@@ -57,7 +54,7 @@ class ItemPlanner {
   const DeviceSnapshot& snapshot_;
   const PassContext& context_;
   Plan& plan_;
-  Evidence evidence_;
+  std::optional<Evidence> newer_;
   std::vector<OpenCommand> open_;
   bool list_wanted_ = false;
   std::optional<Time> next_check_;

@@ -65,6 +65,9 @@ cross join lateral (select e.id from enrollments e where e.device_id = d.id offs
 cross join lateral (select * from commands c where c.enrollment_id = e.id and c.item_id is not null offset 0) c
 join payloads p on p.id = c.payload_id order by c.id)"};
 
+constexpr pg::Statement kResets{"load_resets",
+                                "select device_id, reset_mark from reconcile where device_id = any($1)"};
+
 DeviceRow read_row(const pg::Row& row) {
   DeviceRow r;
   r.device = row.int64(0);
@@ -100,7 +103,7 @@ ItemFacts read_facts(const pg::Row& row, int first) {
           .kind = static_cast<director::ItemKind>(row.get<std::int16_t>(first + 1)),
           .slot = row.text(first + 2),
           .version = row.get<std::int32_t>(first + 3),
-          .identity = row.get<crypto::Uuid>(first + 4),
+          .identity = row.get<crypto::Uuid>(first + 4).text(),
           .install_payload = row.get<std::int32_t>(first + 5),
           .remove_payload = row.get<std::int32_t>(first + 6)};
 }
@@ -265,18 +268,28 @@ class Loader {
       std::ranges::sort(snapshot.observations, {}, &Observation::event);
       drop_answered(snapshot);
     }
+    drop_reset(snapshots, devices);
   }
 
  private:
+  /// A device that enrolled anew while we read has an empty queue and records of before: its next pass knows.
+  void drop_reset(std::vector<DeviceSnapshot>& snapshots, const std::vector<std::int64_t>& devices) {
+    std::unordered_map<std::int64_t, std::int64_t> marks;
+    for (const auto row : connection_.exec(kResets, devices)) marks[row.int64(0)] = row.int64(1);
+    std::erase_if(snapshots, [&](const DeviceSnapshot& snapshot) {
+      return marks[snapshot.row.device] != snapshot.row.reset_mark;
+    });
+  }
+
   void load_items(const std::vector<std::int64_t>& devices) {
-    std::map<std::int32_t, ItemFacts> facts;  // by version
+    std::map<std::int32_t, std::shared_ptr<const ItemFacts>> facts;  // by version
     const auto rows = connection_.exec(kItems, devices);
     std::vector<std::int32_t> versions;
     for (const auto row : rows) facts.try_emplace(row.get<std::int32_t>(2));
     for (const auto& [version, unused] : facts) versions.push_back(version);
     if (!versions.empty()) {
       for (const auto row : connection_.exec(kFacts, versions))
-        facts[row.get<std::int32_t>(3)] = read_facts(row, 0);
+        facts[row.get<std::int32_t>(3)] = std::make_shared<const ItemFacts>(read_facts(row, 0));
     }
     for (const auto row : rows) {
       by_device_[row.int64(0)]->items.push_back({read_item(row), facts[row.get<std::int32_t>(2)]});

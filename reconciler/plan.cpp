@@ -27,8 +27,9 @@ class Planner {
     if (reset) forget();
     if (!snapshot_.row.enabled) return sleep();
     note_generation();
-    DeviceSnapshot seen = reset ? without_state() : snapshot_;
-    ItemPlanner planner(seen, context_, plan_);
+    std::optional<DeviceSnapshot> void_of_state;
+    if (reset) void_of_state = without_state();
+    ItemPlanner planner(reset ? *void_of_state : snapshot_, context_, plan_);
     planner.read_reports(items_);
     reconcile_desired(planner);
     finish_ended(planner);
@@ -96,7 +97,7 @@ class Planner {
           std::ranges::find(items_, desired.facts.item, [](const KnownItem& i) { return i.record.item; });
       const bool is_new = found == items_.end();
       if (is_new) {
-        items_.push_back({.record = {.item = desired.facts.item}, .facts = desired.facts});
+        items_.push_back({.record = {.item = desired.facts.item}, .facts = {}});
         found = items_.end() - 1;
       }
       planner.reconcile(*found, desired, is_new);
@@ -111,8 +112,8 @@ class Planner {
   /// The present item that holds the slot of one that ended.
   const ItemRecord* heir_of(const KnownItem& ended) const {
     for (const auto& other : items_) {
-      if (other.record.item != ended.record.item && other.facts.slot == ended.facts.slot &&
-          other.facts.kind == ended.facts.kind && other.record.intent == RecordIntent::present &&
+      if (other.record.item != ended.record.item && other.facts->slot == ended.facts->slot &&
+          other.facts->kind == ended.facts->kind && other.record.intent == RecordIntent::present &&
           is_desired(other.record.item)) {
         return &other.record;
       }

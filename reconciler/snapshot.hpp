@@ -70,7 +70,7 @@ struct OpenCommand {
 /// A record with what is known of its item.
 struct KnownItem {
   ItemRecord record;
-  ItemFacts facts;
+  std::shared_ptr<const ItemFacts> facts;  ///< Shared by all devices of a batch.
 };
 
 struct DeviceSnapshot {

@@ -8,7 +8,7 @@ Presence observe_profile(const Evidence& evidence, const ItemFacts& facts) {
   if (!evidence.profiles) return Presence::unknown;
   const auto* held = evidence.profiles->find(facts.slot);
   if (held == nullptr) return Presence::absent;
-  return held->uuid == facts.identity.text() ? Presence::exact : Presence::different;
+  return held->uuid == facts.identity ? Presence::exact : Presence::different;
 }
 
 }  // namespace

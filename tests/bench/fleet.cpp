@@ -68,7 +68,7 @@ std::string facts_of_a_device() {
 std::string observed_list(const std::vector<reconciler::Desired>& desired) {
   std::vector<director::ObservedProfile> profiles;
   for (const auto& entry : desired) {
-    profiles.push_back({entry.facts.slot, entry.facts.identity.text(), "Profile of " + entry.facts.slot, ""});
+    profiles.push_back({entry.facts.slot, entry.facts.identity, "Profile of " + entry.facts.slot, ""});
   }
   return director::ObservedProfiles(std::move(profiles)).encode();
 }

@@ -16,7 +16,7 @@ constexpr Time kNow{hours(24 * 20000)};
 constexpr std::int32_t kListPayload = 1;
 constexpr std::int32_t kInformationPayload = 2;
 
-crypto::Uuid identity(int version) { return crypto::Uuid::derived("test", std::to_string(version)); }
+std::string identity(int version) { return crypto::Uuid::derived("test", std::to_string(version)).text(); }
 
 /// Builds snapshots in the words of the rules.
 struct Story {
@@ -57,7 +57,7 @@ struct Story {
     return *this;
   }
   Story& holds(const std::string& slot, int version) {
-    list.push_back({.identifier = slot, .uuid = identity(version).text()});
+    list.push_back({.identifier = slot, .uuid = identity(version)});
     return *this;
   }
   ItemRecord& record(std::int32_t item, const std::string& slot, int version, ItemState state) {
@@ -65,7 +65,7 @@ struct Story {
     r.item = item;
     r.version = version;
     r.state = state;
-    snapshot.items.push_back({r, facts(item, slot, version)});
+    snapshot.items.push_back({r, std::make_shared<const ItemFacts>(facts(item, slot, version))});
     return snapshot.items.back().record;
   }
   Story& open(std::int32_t item, std::optional<std::int32_t> version,
