@@ -333,6 +333,7 @@ std::optional<DeviceSnapshot> peek(pg::Connection& connection, std::int64_t devi
   std::string hash;
   std::vector<DeviceSnapshot> snapshots{loader.begin(rows[0], hash)};
   loader.complete(snapshots, kPeekObservations);
+  if (snapshots.empty()) return std::nullopt;
   return std::move(snapshots.front());
 }
 
