@@ -3,6 +3,9 @@
 
 #include <fmt/format.h>
 
+#include <array>
+#include <numeric>
+
 #include "base/plist/plist.hpp"
 #include "core/counters.hpp"
 #include "core/event.hpp"
@@ -10,18 +13,40 @@
 namespace mooring::core {
 namespace {
 
+#define MOORING_AUTHENTICATE_INPUT                                                                        \
+  "with input as materialized ("                                                                          \
+  "  select * from unnest($1::int4[], $2::text[], $3::int2[], $4::text[], $5::text[], $6::text[],"        \
+  "                       $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::text[])"     \
+  "    as t(ord, enrollment_id, kind, udid, serial_number, model, model_name, device_name, product_name," \
+  "         os_version, build_version, topic))"
+#define MOORING_DEVICE_COLUMNS                                                                      \
+  "(udid, serial_number, model, model_name, device_name, product_name, os_version, build_version, " \
+  "created_at)"
+#define MOORING_DEVICE_VALUES                                                                              \
+  "select udid, nullif(serial_number, ''), nullif(model, ''), nullif(model_name, ''), "                    \
+  "nullif(device_name, ''), nullif(product_name, ''), nullif(os_version, ''), nullif(build_version, ''), " \
+  "$13::timestamptz from input "
+
+// A device that was never seen: most enrollments, and much less to do. The others are left to kAuthenticate.
+constexpr pg::Statement kAuthenticateNew{"checkin_authenticate_new", MOORING_AUTHENTICATE_INPUT
+                                         R"(, device as (
+  insert into devices )" MOORING_DEVICE_COLUMNS MOORING_DEVICE_VALUES R"(
+  on conflict (udid) do nothing returning id, udid
+), channel as (
+  insert into enrollments (enrollment_id, kind, device_id, topic, authenticated_at)
+  select i.enrollment_id, i.kind, d.id, i.topic, $13 from input i join device d on d.udid = i.udid
+  returning id, enrollment_id, device_id
+), recorded as (
+  insert into events (created_at, enrollment_id, kind) select $13, id, $14 from channel
+), marked as (
+  insert into reconcile (device_id, due_at, reset_mark) select device_id, $13, 1 from channel
+), counted as ()" MOORING_COUNT_FROM("select 'devices.known', 1 from channel") R"()
+select i.ord, c.id from input i join channel c on c.enrollment_id = i.enrollment_id)"};
+
 // A new enrollment starts from nothing: no open command, no token of the one before, no believed state.
-constexpr pg::Statement kAuthenticate{"checkin_authenticate", R"(
-with input as materialized (
-  select * from unnest($1::int4[], $2::text[], $3::int2[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
-                       $9::text[], $10::text[], $11::text[], $12::text[])
-    as t(ord, enrollment_id, kind, udid, serial_number, model, model_name, device_name, product_name, os_version,
-         build_version, topic)
-), device as (
-  insert into devices as d (udid, serial_number, model, model_name, device_name, product_name, os_version,
-                            build_version, created_at)
-  select udid, nullif(serial_number, ''), nullif(model, ''), nullif(model_name, ''), nullif(device_name, ''),
-         nullif(product_name, ''), nullif(os_version, ''), nullif(build_version, ''), $13 from input
+constexpr pg::Statement kAuthenticate{"checkin_authenticate", MOORING_AUTHENTICATE_INPUT
+                                      R"(, device as (
+  insert into devices as d )" MOORING_DEVICE_COLUMNS MOORING_DEVICE_VALUES R"(
   on conflict (udid) do update set
     serial_number = coalesce(excluded.serial_number, d.serial_number),
     model = coalesce(excluded.model, d.model), model_name = coalesce(excluded.model_name, d.model_name),
@@ -288,25 +313,36 @@ Task<Result<CheckinOutcome>> CheckinStore::other(OtherCheckin message, plist::Di
 
 std::vector<CheckinOutcome> CheckinStore::store_authenticates(pg::Connection& connection,
                                                               std::span<const AuthenticateOp> ops, Time now) {
-  std::vector<std::int32_t> order;
+  std::vector<CheckinOutcome> outcomes(ops.size());
+  std::vector<std::int32_t> order(ops.size());
+  std::iota(order.begin(), order.end(), 0);
+  const auto store = [&](const pg::Statement& statement) {
+    for (const auto row : connection.exec_prepared(statement, authenticate_params(ops, order, now))) {
+      outcomes[static_cast<std::size_t>(row.get<std::int32_t>(0))].enrollment = row.int64(1);
+    }
+    std::erase_if(order,
+                  [&](std::int32_t i) { return outcomes[static_cast<std::size_t>(i)].enrollment != 0; });
+  };
+  store(kAuthenticateNew);
+  if (!order.empty()) store(kAuthenticate);
+  return outcomes;
+}
+
+pg::Params CheckinStore::authenticate_params(std::span<const AuthenticateOp> ops,
+                                             std::span<const std::int32_t> order, Time now) {
   std::vector<std::int16_t> kinds;
   std::array<std::vector<std::string_view>, 10> texts;
-  for (const auto& op : ops) {
+  for (const auto i : order) {
+    const auto& op = ops[static_cast<std::size_t>(i)];
     const auto& m = op.message;
-    order.push_back(static_cast<std::int32_t>(order.size()));
     kinds.push_back(static_cast<std::int16_t>(m.enrollment.kind));
     const std::array<std::string_view, 10> row{m.enrollment.id, op.device_key, m.serial_number, m.model,
                                                m.model_name,    m.device_name, m.product_name,  m.os_version,
                                                m.build_version, m.topic};
-    for (std::size_t i = 0; i < row.size(); ++i) texts[i].push_back(row[i]);
+    for (std::size_t k = 0; k < row.size(); ++k) texts[k].push_back(row[k]);
   }
-  std::vector<CheckinOutcome> outcomes(ops.size());
-  const auto rows =
-      connection.exec(kAuthenticate, order, texts[0], kinds, texts[1], texts[2], texts[3], texts[4], texts[5],
-                      texts[6], texts[7], texts[8], texts[9], now, number(EventKind::authenticated));
-  for (const auto row : rows)
-    outcomes[static_cast<std::size_t>(row.get<std::int32_t>(0))].enrollment = row.int64(1);
-  return outcomes;
+  return pg::Params(order, texts[0], kinds, texts[1], texts[2], texts[3], texts[4], texts[5], texts[6],
+                    texts[7], texts[8], texts[9], now, number(EventKind::authenticated));
 }
 
 std::vector<CheckinStore::TokenOutcome> CheckinStore::store_tokens(pg::Connection& connection,

@@ -54,6 +54,8 @@ class CheckinStore {
 
   static std::vector<CheckinOutcome> store_authenticates(pg::Connection&, std::span<const AuthenticateOp>,
                                                          Time now);
+  static pg::Params authenticate_params(std::span<const AuthenticateOp>, std::span<const std::int32_t> order,
+                                        Time now);
   static std::vector<TokenOutcome> store_tokens(pg::Connection&, std::span<const TokenOp>, Time now);
 
   pg::Pool& pool_;
