@@ -40,7 +40,7 @@ constexpr pg::Statement kAuthenticateNew{"checkin_authenticate_new", MOORING_AUT
   insert into events (created_at, enrollment_id, kind) select $13, id, $14 from channel
 ), marked as (
   insert into reconcile (device_id, due_at, reset_mark) select device_id, $13, 1 from channel
-), counted as ()" MOORING_COUNT_FROM("select 'devices.known', 1 from channel") R"()
+)
 select i.ord, c.id from input i join channel c on c.enrollment_id = i.enrollment_id)"};
 
 // A new enrollment starts from nothing: no open command, no token of the one before, no believed state.
@@ -54,9 +54,9 @@ constexpr pg::Statement kAuthenticate{"checkin_authenticate", MOORING_AUTHENTICA
     product_name = coalesce(excluded.product_name, d.product_name),
     os_version = coalesce(excluded.os_version, d.os_version),
     build_version = coalesce(excluded.build_version, d.build_version)
-  returning id, udid, created_at = $13 as new
+  returning id, udid
 ), old as materialized (
-  select e.id, e.kind, e.enabled, i.enrollment_id = e.enrollment_id as own
+  select e.id, i.enrollment_id = e.enrollment_id as own
   from input i join devices d on d.udid = i.udid join enrollments e on e.device_id = d.id
 ), channel as (
   insert into enrollments as e (enrollment_id, kind, device_id, topic, authenticated_at)
@@ -84,14 +84,12 @@ constexpr pg::Statement kAuthenticate{"checkin_authenticate", MOORING_AUTHENTICA
   on conflict (device_id) do update set
     marks = r.marks + 1, reset_mark = r.marks + 1, due_at = least(r.due_at, excluded.due_at)
 ), counted as ()" MOORING_COUNT_FROM(R"(
-  select case status when 0 then 'commands.queued' else 'commands.not_now' end, -1 from cleared
-  union all select 'devices.enrolled', -1 from old where enabled and kind in (0, 3)
-  union all select 'devices.known', 1 from device where new)") R"()
+  select case status when 0 then 'commands.queued' else 'commands.not_now' end, -1 from cleared)") R"()
 select i.ord, c.id from input i join channel c on c.enrollment_id = i.enrollment_id)"};
 
 constexpr pg::Statement kTokenUpdate{"checkin_token_update", R"(
 with known as materialized (
-  select i.*, e.id, e.device_id, e.enabled as was_enabled, e.kind
+  select i.*, e.id, e.device_id
   from unnest($1::int4[], $2::text[], $3::text[], $4::text[], $5::bytea[], $6::bytea[], $7::bool[], $8::text[],
               $9::text[])
     as i(ord, enrollment_id, topic, push_magic, push_token, unlock_token, awaiting, user_short_name, user_long_name)
@@ -111,15 +109,14 @@ with known as materialized (
 ), marked as (
   insert into reconcile as r (device_id, due_at) select distinct device_id, $10::timestamptz from updated order by 1
   on conflict (device_id) do update set marks = r.marks + 1, due_at = least(r.due_at, excluded.due_at)
-), counted as ()" MOORING_COUNT_FROM(R"(
-  select 'devices.enrolled', 1 from known where not was_enabled and kind in (0, 3))") R"()
+)
 select ord, id, token_update_tally from updated)"};
 
 // A channel that never sent Authenticate here: a user's first message, or a device that came from elsewhere.
 constexpr pg::Statement kEnsureDevice{"checkin_ensure_device", R"(
 with made as (
   insert into devices (udid, created_at) values ($1, $2) on conflict (udid) do nothing returning id
-), counted as ()" MOORING_COUNT_FROM("select 'devices.known', 1 from made") R"()
+)
 select id from made union all select id from devices where udid = $1 limit 1)"};
 constexpr pg::Statement kEnsureEnrollment{"checkin_ensure_enrollment", R"(
 insert into enrollments (enrollment_id, kind, device_id, parent_id)
@@ -128,7 +125,7 @@ on conflict (enrollment_id) do nothing)"};
 
 constexpr pg::Statement kCheckOut{"checkin_check_out", R"(
 with target as materialized (
-  select e.id, e.device_id, e.kind, e.enabled, e.enrollment_id = $1 as own
+  select e.id, e.device_id, e.kind, e.enrollment_id = $1 as own
   from enrollments t join enrollments e on e.id = t.id or (t.kind in (0, 3) and e.device_id = t.device_id)
   where t.enrollment_id = $1
 ), disabled as (
@@ -139,8 +136,7 @@ with target as materialized (
 ), marked as (
   update reconcile r set marks = r.marks + 1, reset_mark = r.marks + 1, due_at = least(r.due_at, $2)
   from target t where t.own and t.kind in (0, 3) and r.device_id = t.device_id
-), counted as ()" MOORING_COUNT_FROM(R"(
-  select 'devices.enrolled', -1 from target where own and enabled and kind in (0, 3))") R"()
+)
 select id from target where own)"};
 
 constexpr pg::Statement kSetBootstrapToken{"checkin_set_bootstrap_token", R"(

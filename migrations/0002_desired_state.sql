@@ -75,6 +75,7 @@ create table reconcile (
   refresh_mark bigint not null default 0,  -- ... to ask for all lists now
   inventory_failures smallint not null default 0,
   pushes smallint not null default 0,
+  counted smallint not null default 0,  -- in the totals: 0 not yet, 1 as known, 2 as enrolled too
   changed_at timestamptz,
   converged_at timestamptz,
   list_event bigint,

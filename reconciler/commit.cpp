@@ -3,6 +3,7 @@
 
 #include <map>
 
+#include "core/counters.hpp"
 #include "core/queue.hpp"
 
 namespace mooring::reconciler {
@@ -47,19 +48,21 @@ constexpr pg::Statement kPutRows{"commit_put_rows", R"(
 with t as materialized (
   select * from unnest($1::int8[], $2::timestamptz[], $3::int8[], $4::int4[], $5::int4[], $6::int4[], $7::int2[],
                        $8::int2[], $9::timestamptz[], $10::timestamptz[], $11::int8[], $12::timestamptz[],
-                       $13::timestamptz[], $14::timestamptz[], $15::timestamptz[], $16::bytea[])
+                       $13::timestamptz[], $14::timestamptz[], $15::timestamptz[], $16::bytea[], $17::int2[])
     as t(device_id, due_at, handled, generation, converged_generation, commands_made, inventory_failures, pushes,
-         changed_at, converged_at, list_event, list_at, information_at, next_push_at, inventory_retry_at, desired_hash)
+         changed_at, converged_at, list_event, list_at, information_at, next_push_at, inventory_retry_at,
+         desired_hash, counted)
 ), locked as (
   select r.device_id from reconcile r where r.device_id = any($1) order by r.device_id for no key update
 )
 update reconcile r set
-  due_at = case when r.marks = t.handled then t.due_at else least(r.due_at, $18) end,
-  handled = t.handled, seen_generation = $17, generation = t.generation,
+  due_at = case when r.marks = t.handled then t.due_at else least(r.due_at, $19) end,
+  handled = t.handled, seen_generation = $18, generation = t.generation,
   converged_generation = t.converged_generation, commands_made = t.commands_made,
   inventory_failures = t.inventory_failures, pushes = t.pushes, changed_at = t.changed_at,
   converged_at = t.converged_at, list_event = t.list_event, list_at = t.list_at, information_at = t.information_at,
-  next_push_at = t.next_push_at, inventory_retry_at = t.inventory_retry_at, desired_hash = t.desired_hash
+  next_push_at = t.next_push_at, inventory_retry_at = t.inventory_retry_at, desired_hash = t.desired_hash,
+  counted = t.counted
 from t join locked l on l.device_id = t.device_id where r.device_id = t.device_id)"};
 
 constexpr pg::Statement kSeen{"commit_seen", R"(
@@ -215,7 +218,7 @@ void put_rows(pg::Connection& connection, std::span<const Plan> plans, const Pas
   std::vector<std::int64_t> devices, handled;
   std::vector<Time> dues;
   std::vector<std::int32_t> generations, converged, made;
-  std::vector<std::int16_t> failures, pushes;
+  std::vector<std::int16_t> failures, pushes, counted;
   std::vector<std::optional<Time>> changed, converged_at, list_at, information_at, next_push, retry;
   std::vector<std::optional<std::int64_t>> list_event;
   std::vector<pg::Bytes> hashes;
@@ -237,9 +240,10 @@ void put_rows(pg::Connection& connection, std::span<const Plan> plans, const Pas
     next_push.push_back(row.next_push_at);
     retry.push_back(row.inventory_retry_at);
     hashes.push_back({row.desired_hash});
+    counted.push_back(row.counted);
   }
   connection.exec(kPutRows, devices, dues, handled, generations, converged, made, failures, pushes, changed,
-                  converged_at, list_event, list_at, information_at, next_push, retry, hashes,
+                  converged_at, list_event, list_at, information_at, next_push, retry, hashes, counted,
                   context.generation, context.now);
 }
 
@@ -278,6 +282,13 @@ void commit(pg::Connection& connection, std::span<const Plan> plans, const PassC
   // Rows that others want too come last, so that they are held as briefly as can be.
   put_rows(connection, plans, context);
   put_counters(connection, changes.movement);
+  std::int64_t known = 0;
+  std::int64_t enrolled = 0;
+  for (const auto& plan : plans) {
+    known += plan.known_delta;
+    enrolled += plan.enrolled_delta;
+  }
+  core::count(connection, {{core::kKnownCounter, known}, {core::kEnrolledCounter, enrolled}});
 }
 
 void commit_unchanged(pg::Connection& connection, std::span<const std::int64_t> devices,

@@ -21,7 +21,7 @@ constexpr pg::Statement kRows{"load_rows", R"(
 select r.device_id, coalesce(e.id, 0), coalesce(e.enabled, false), e.authenticated_at, r.due_at, r.marks, r.handled,
        r.reset_mark, r.repush_mark, r.refresh_mark, r.seen_generation, r.generation, r.converged_generation,
        r.commands_made, r.inventory_failures, r.pushes, r.changed_at, r.converged_at, r.list_event, r.list_at,
-       r.information_at, r.next_push_at, r.inventory_retry_at, r.desired_hash
+       r.information_at, r.next_push_at, r.inventory_retry_at, r.desired_hash, r.counted
 from reconcile r left join enrollments e on e.device_id = r.device_id and e.kind in (0, 3)
 where r.device_id = any($1) order by r.device_id)"};
 
@@ -94,6 +94,7 @@ DeviceRow read_row(const pg::Row& row) {
   r.next_push_at = row.get<std::optional<Time>>(21);
   r.inventory_retry_at = row.get<std::optional<Time>>(22);
   if (!row.is_null(23)) r.desired_hash = std::string(row.get<pg::Bytes>(23).view);
+  r.counted = row.get<std::int16_t>(24);
   return r;
 }
 

@@ -19,6 +19,9 @@ class Planner {
     plan_.row = snapshot.row;
     plan_.row.handled = snapshot.row.marks;
     plan_.row.seen_generation = context.generation;
+    plan_.row.counted = snapshot.row.enabled ? 2 : 1;
+    plan_.known_delta = snapshot.row.counted == 0 ? 1 : 0;
+    plan_.enrolled_delta = (plan_.row.counted == 2 ? 1 : 0) - (snapshot.row.counted == 2 ? 1 : 0);
     for (const auto& item : snapshot.items) plan_.before.push_back(item.record);
   }
 

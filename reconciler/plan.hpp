@@ -44,6 +44,8 @@ struct Plan {
   std::optional<std::string> new_facts;  ///< QueryResponses as JSON.
   bool forget_list = false;
   bool push = false;
+  int known_delta = 0;  ///< How the totals of known and enrolled devices move.
+  int enrolled_delta = 0;
   std::optional<Duration> converged_after;  ///< Set once, when a generation is proven.
 };
 

@@ -34,6 +34,7 @@ struct DeviceRow {
   std::int32_t commands_made = 0;         ///< Part of each CommandUUID.
   std::int16_t inventory_failures = 0;
   std::int16_t pushes = 0;
+  std::int16_t counted = 0;  ///< In the totals: 0 not yet, 1 as known, 2 as enrolled too.
   std::optional<Time> changed_at;
   std::optional<Time> converged_at;
   std::optional<std::int64_t> list_event;

@@ -416,9 +416,13 @@ TEST_F(Loop, ADeviceThatChecksOutLeavesTheCountersAndGetsNothingMore) {
   world.assign("wifi");
   world.enroll(*device);
   world.settle(*device);
+  const std::string enrolled = "select coalesce(sum(value), 0) from counters where name = 'devices.enrolled'";
+  EXPECT_EQ(world.number(enrolled), 1);
   world.put("/mdm", device->check_out());
   world.declare("wifi", profile(kWifi, "2"));
   world.reconcile();
+  EXPECT_EQ(world.number(enrolled), 0);
+  EXPECT_EQ(world.number("select sum(value) from counters where name = 'devices.known'"), 1);
   EXPECT_EQ(world.number("select count(*) from commands"), 0);
   EXPECT_EQ(world.number("select desired from item_counts"), 0);
   EXPECT_EQ(world.number("select count(*) from device_items"), 0);
