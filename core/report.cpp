@@ -33,29 +33,76 @@ from (select i.ord, e.id as enrollment, e.device_id
       join enrollments e on e.enrollment_id = i.enrollment_id) k
 )" MOORING_NEXT_COMMAND("true", "$3::timestamptz")};
 
-constexpr pg::Statement kStore{"report_store", R"(
-with known as materialized (
-  select i.ord, i.uuid, i.status, i.error_chain, i.body, e.id as enrollment, e.device_id,
-         c.id as command, c.payload_id, c.item_id, c.version_id, c.created_at, c.status as was, p.request_type
-  from unnest($1::int4[], $2::text[], $3::bytea[], $4::int2[], $5::jsonb[], $6::bytea[])
-    as i(ord, enrollment_id, uuid, status, error_chain, body)
-  join enrollments e on e.enrollment_id = i.enrollment_id
-  left join commands c on c.enrollment_id = e.id and c.uuid = i.uuid
-  left join payloads p on p.id = c.payload_id
-), closed as (
-  delete from commands c using known k where c.id = k.command and k.status >= 2
-  returning k.ord, k.was
-), deferred as (
+// The pieces of the two statements that store reports. `which`: "left join" where commands may not be open.
+#define MOORING_REPORTS_KNOWN(which)                                                                     \
+  "with known as materialized ("                                                                         \
+  "  select i.ord, i.uuid, i.status, i.error_chain, i.body, e.id as enrollment, e.device_id,"            \
+  "         c.id as command, c.payload_id, c.item_id, c.version_id, c.created_at, c.status as was,"      \
+  "         p.request_type"                                                                              \
+  "  from unnest($1::int4[], $2::text[], $3::bytea[], $4::int2[], $5::jsonb[], $6::bytea[])"             \
+  "    as i(ord, enrollment_id, uuid, status, error_chain, body)"                                        \
+  "  join enrollments e on e.enrollment_id = i.enrollment_id " which                                     \
+  " commands c on c.enrollment_id = e.id and c.uuid = i.uuid " which                                     \
+  " payloads p on p.id = c.payload_id"                                                                   \
+  "), closed as ("                                                                                       \
+  "  delete from commands c using known k where c.id = k.command and k.status >= 2"                      \
+  "  returning k.ord, k.was"                                                                             \
+  "), stored as ("                                                                                       \
+  "  insert into command_results (enrollment_id, uuid, payload_id, request_type, status, item_id,"       \
+  "                               created_at, answered_at, error_chain, body)"                           \
+  "  select k.enrollment, k.uuid, k.payload_id, k.request_type, k.status, k.item_id, k.created_at, $7,"  \
+  "         k.error_chain, case when k.item_id is null then k.body end"                                  \
+  "  from known k where k.ord in (select ord from closed)"                                               \
+  "  on conflict (enrollment_id, uuid) do update set"                                                    \
+  "    status = excluded.status, answered_at = excluded.answered_at, error_chain = excluded.error_chain" \
+  "), "
+// `recorded`: reports that become events; `changed`: those among them that closed or deferred a command.
+#define MOORING_REPORTS_RECORDED(recorded, changed)                                                        \
+  "recorded as ("                                                                                          \
+  "  insert into events (created_at, enrollment_id, kind, status, command_uuid, request_type, detail)"     \
+  "  select $7, k.enrollment, $8, k.status, k.uuid, k.request_type, k.error_chain from known k"            \
+  "  where k.ord in (" recorded                                                                            \
+  ") returning id, enrollment_id, command_uuid"                                                            \
+  "), observed as ("                                                                                       \
+  "  insert into observations (event_id, device_id, command_uuid, reported_at, status, request_type,"      \
+  "                            item_id, version_id, error_chain, body)"                                    \
+  "  select v.id, k.device_id, k.uuid, $7, k.status, k.request_type, k.item_id, k.version_id,"             \
+  "         k.error_chain, case when k.item_id = 0 and k.status = 2 then k.body end"                       \
+  "  from known k join recorded v on v.enrollment_id = k.enrollment and v.command_uuid = k.uuid"           \
+  "  where k.item_id is not null and k.ord in (" changed                                                   \
+  ") returning device_id"                                                                                  \
+  "), marked as ("                                                                                         \
+  "  update reconcile r set marks = r.marks + 1, due_at = least(r.due_at, $7)" /* in one order everywhere, \
+                                                                                  against deadlocks */     \
+  "  from (select q.device_id from reconcile q where q.device_id in (select device_id from observed)"      \
+  "        order by q.device_id for no key update) o"                                                      \
+  "  where r.device_id = o.device_id"                                                                      \
+  "), "
+#define MOORING_REPORTS_OUTCOME(changed)                                                 \
+  "select k.ord, k.enrollment, n.uuid, n.payload_id, k.request_type, k.ord in (" changed \
+  "),"                                                                                   \
+  "       coalesce(k.item_id is not null, false) from known k " MOORING_NEXT_COMMAND(    \
+      "c.id is distinct from k.command "                                                 \
+      "and (c.status = 0 or (k.was = 1 and k.status >= 2))",                             \
+      "$7::timestamptz")
+#define MOORING_CLOSED "select ord from closed"
+#define MOORING_CHANGED "select ord from closed union all select ord from deferred"
+
+// What nearly every report is: the final answer to a command that is open. It has a statement of its own
+// because each further step of a statement costs, whether it finds anything or not.
+constexpr pg::Statement
+    kClose{"report_close",
+           MOORING_REPORTS_KNOWN("join")
+               MOORING_REPORTS_RECORDED(MOORING_CLOSED, MOORING_CLOSED) "counted as (" MOORING_COUNT_FROM(
+                   "select case was when 0 then 'commands.queued' else 'commands.not_now' end, -1 from "
+                   "closed") ") " MOORING_REPORTS_OUTCOME(MOORING_CLOSED) "where k.ord in (" MOORING_CLOSED
+                                                                          ")"};
+
+constexpr pg::Statement kStore{"report_store",
+                               MOORING_REPORTS_KNOWN("left join") R"(
+deferred as (
   update commands c set status = 1, not_now_at = $7 from known k where c.id = k.command and k.status = 1
   returning k.ord, k.was
-), stored as (
-  insert into command_results
-    (enrollment_id, uuid, payload_id, request_type, status, item_id, created_at, answered_at, error_chain, body)
-  select k.enrollment, k.uuid, k.payload_id, k.request_type, k.status, k.item_id, k.created_at, $7, k.error_chain,
-         case when k.item_id is null then k.body end
-  from known k where k.ord in (select ord from closed)
-  on conflict (enrollment_id, uuid) do update
-    set status = excluded.status, answered_at = excluded.answered_at, error_chain = excluded.error_chain
 ), corrected as (
   update command_results r set status = k.status, answered_at = $7, error_chain = k.error_chain
   from known k
@@ -66,35 +113,12 @@ with known as materialized (
   select k.ord from known k
   where k.status < 0 or (k.command is null and not exists
     (select from command_results r where r.enrollment_id = k.enrollment and r.uuid = k.uuid))
-), recorded as (
-  insert into events (created_at, enrollment_id, kind, status, command_uuid, request_type, detail)
-  select $7, k.enrollment, $8, k.status, k.uuid, k.request_type, k.error_chain from known k
-  where k.ord in (select ord from closed union all select ord from deferred
-                  union all select ord from corrected union all select ord from unmatched)
-  returning id, enrollment_id, command_uuid
-), observed as (
-  insert into observations
-    (event_id, device_id, command_uuid, reported_at, status, request_type, item_id, version_id, error_chain, body)
-  select v.id, k.device_id, k.uuid, $7, k.status, k.request_type, k.item_id, k.version_id, k.error_chain,
-         case when k.item_id = 0 and k.status = 2 then k.body end
-  from known k join recorded v on v.enrollment_id = k.enrollment and v.command_uuid = k.uuid
-  where k.item_id is not null and k.ord in (select ord from closed union all select ord from deferred)
-  returning device_id
-), marked as (
-  update reconcile r set marks = r.marks + 1, due_at = least(r.due_at, $7)
-  from (select q.device_id from reconcile q where q.device_id in (select device_id from observed)
-        order by q.device_id for no key update) o  -- in one order everywhere, against deadlocks
-  where r.device_id = o.device_id
-), counted as ()" MOORING_COUNT_FROM(R"(
+), )" MOORING_REPORTS_RECORDED(MOORING_CHANGED
+                               " union all select ord from corrected union all select ord from unmatched",
+                               MOORING_CHANGED) "counted as (" MOORING_COUNT_FROM(R"(
   select case was when 0 then 'commands.queued' else 'commands.not_now' end, -1 from closed
   union all select 'commands.queued', -1 from deferred where was = 0
-  union all select 'commands.not_now', 1 from deferred where was = 0)") R"()
-select k.ord, k.enrollment, n.uuid, n.payload_id, k.request_type,
-       k.ord in (select ord from closed union all select ord from deferred), coalesce(k.item_id is not null, false)
-from known k
-)" MOORING_NEXT_COMMAND("c.id is distinct from k.command "
-                        "and (c.status = 0 or (k.was = 1 and k.status >= 2))",
-                                               "$7::timestamptz")};
+  union all select 'commands.not_now', 1 from deferred where was = 0)") ") " MOORING_REPORTS_OUTCOME(MOORING_CHANGED)};
 
 std::int16_t stored_status(ReportStatus status) {
   switch (status) {
@@ -208,32 +232,49 @@ std::vector<ReportOutcome> ReportStore::poll(pg::Connection& connection, std::sp
 }
 
 std::vector<ReportOutcome> ReportStore::store(pg::Connection& connection, std::span<const Op> ops, Time now) {
-  std::vector<std::int32_t> order;
+  std::vector<ReportOutcome> outcomes(ops.size());
+  std::vector<std::int32_t> final_answers;
+  std::vector<std::int32_t> others;
+  for (std::int32_t i = 0; i < static_cast<std::int32_t>(ops.size()); ++i) {
+    (ops[static_cast<std::size_t>(i)].status >= 2 ? final_answers : others).push_back(i);
+  }
+  const auto run = [&](const pg::Statement& statement, const std::vector<std::int32_t>& order) {
+    for (const auto row : connection.exec_prepared(statement, report_params(ops, order, now))) {
+      auto& outcome = outcomes[static_cast<std::size_t>(row.get<std::int32_t>(0))];
+      outcome.known = true;
+      outcome.enrollment = row.int64(1);
+      outcome.next = next_of(row);
+      if (!row.is_null(4)) outcome.request_type = row.text(4);
+      outcome.answered = row.get<bool>(5);
+      outcome.observed = outcome.answered && row.get<bool>(6);
+    }
+  };
+  if (!final_answers.empty()) run(kClose, final_answers);
+  // Answers to commands that are not open: repeated, late, or never asked for.
+  for (const auto i : final_answers) {
+    if (!outcomes[static_cast<std::size_t>(i)].known) others.push_back(i);
+  }
+  if (!others.empty()) run(kStore, others);
+  return outcomes;
+}
+
+pg::Params ReportStore::report_params(std::span<const Op> ops, const std::vector<std::int32_t>& order,
+                                      Time now) {
   std::vector<std::string_view> ids;
   std::vector<std::optional<pg::Bytes>> uuids;
   std::vector<std::int16_t> statuses;
   std::vector<std::optional<pg::Json>> chains;
   std::vector<pg::Bytes> bodies;
-  for (const auto& op : ops) {
-    order.push_back(static_cast<std::int32_t>(order.size()));
+  for (const auto i : order) {
+    const auto& op = ops[static_cast<std::size_t>(i)];
     ids.emplace_back(op.enrollment_id);
     uuids.push_back(op.uuid ? std::optional(pg::Bytes{*op.uuid}) : std::nullopt);
     statuses.push_back(op.status);
     chains.push_back(op.error_chain ? std::optional(pg::Json{*op.error_chain}) : std::nullopt);
     bodies.push_back({op.body});
   }
-  std::vector<ReportOutcome> outcomes(ops.size());
-  const auto kind = static_cast<std::int16_t>(EventKind::command_reported);
-  for (const auto row : connection.exec(kStore, order, ids, uuids, statuses, chains, bodies, now, kind)) {
-    auto& outcome = outcomes[static_cast<std::size_t>(row.get<std::int32_t>(0))];
-    outcome.known = true;
-    outcome.enrollment = row.int64(1);
-    outcome.next = next_of(row);
-    if (!row.is_null(4)) outcome.request_type = row.text(4);
-    outcome.answered = row.get<bool>(5);
-    outcome.observed = outcome.answered && row.get<bool>(6);
-  }
-  return outcomes;
+  return pg::Params(order, ids, uuids, statuses, chains, bodies, now,
+                    static_cast<std::int16_t>(EventKind::command_reported));
 }
 
 }  // namespace mooring::core

@@ -52,6 +52,7 @@ class ReportStore {
   static std::vector<ReportOutcome> poll(pg::Connection& connection, std::span<const Op> ops, Time now);
   static std::vector<ReportOutcome> store(pg::Connection& connection, std::span<const Op> ops, Time now);
 
+  static pg::Params report_params(std::span<const Op> ops, const std::vector<std::int32_t>& order, Time now);
   prometheus::Counter& reports_of(ReportStatus status);
 
   const Clock& clock_;
