@@ -90,13 +90,12 @@ from (select i.ord, e.id as enrollment, e.device_id
 
 // What nearly every report is: the final answer to a command that is open. It has a statement of its own
 // because each further step of a statement costs, whether it finds anything or not.
-constexpr pg::Statement
-    kClose{"report_close",
-           MOORING_REPORTS_KNOWN("join")
-               MOORING_REPORTS_RECORDED(MOORING_CLOSED, MOORING_CLOSED) "counted as (" MOORING_COUNT_FROM(
-                   "select case was when 0 then 'commands.queued' else 'commands.not_now' end, -1 from "
-                   "closed") ") " MOORING_REPORTS_OUTCOME(MOORING_CLOSED) "where k.ord in (" MOORING_CLOSED
-                                                                          ")"};
+constexpr pg::Statement kClose{
+    "report_close",
+    MOORING_REPORTS_KNOWN("join")
+        MOORING_REPORTS_RECORDED(MOORING_CLOSED, MOORING_CLOSED) "counted as (" MOORING_COUNT_FROM(
+            "select case was when 0 then 'commands.queued' else 'commands.not_now' end, -1 from "
+            "closed") ") " MOORING_REPORTS_OUTCOME(MOORING_CLOSED) "where k.ord in (" MOORING_CLOSED ")"};
 
 constexpr pg::Statement kStore{"report_store",
                                MOORING_REPORTS_KNOWN("left join") R"(
