@@ -18,7 +18,7 @@ reconciler::ItemFacts facts_of(std::int32_t item, std::int32_t version) {
   return {.item = item,
           .slot = kSlot,
           .version = version,
-          .identity = crypto::Uuid::derived("v", std::to_string(version))};
+          .identity = crypto::Uuid::derived("v", std::to_string(version)).text()};
 }
 
 DeviceSnapshot declared(std::int32_t version = 10) {
@@ -30,7 +30,8 @@ DeviceSnapshot declared(std::int32_t version = 10) {
 }
 
 reconciler::KnownItem record(ItemState state, std::string reason = {}, std::int32_t version = 10) {
-  reconciler::KnownItem known{.record = {.item = 1, .version = version}, .facts = facts_of(1, version)};
+  reconciler::KnownItem known{.record = {.item = 1, .version = version},
+                              .facts = std::make_shared<const reconciler::ItemFacts>(facts_of(1, version))};
   known.record.state = state;
   known.record.reason = std::move(reason);
   return known;
@@ -47,7 +48,7 @@ TEST(ViewItems, ShowsWhatIsDeclaredBeforeAnyPassSawIt) {
   EXPECT_EQ(view.state, ItemState::pending);
   EXPECT_EQ(view.intent, RecordIntent::present);
   EXPECT_NE(view.reason, "");
-  EXPECT_EQ(view.desired_uuid, facts_of(1, 10).identity.text());
+  EXPECT_EQ(view.desired_uuid, facts_of(1, 10).identity);
 }
 
 TEST(ViewItems, SaysThatADeviceIsNotEnrolled) {
@@ -70,7 +71,7 @@ TEST(ViewItems, ARecordOfAnOlderVersionProvesNothing) {
   const auto view = only(snapshot);
   EXPECT_EQ(view.state, ItemState::pending);
   EXPECT_NE(view.reason, "");
-  EXPECT_EQ(view.desired_uuid, facts_of(1, 11).identity.text());
+  EXPECT_EQ(view.desired_uuid, facts_of(1, 11).identity);
 }
 
 class EveryState : public ::testing::TestWithParam<ItemState> {};
