@@ -52,8 +52,7 @@ with t as materialized (
     as t(device_id, due_at, handled, generation, converged_generation, commands_made, inventory_failures, pushes,
          changed_at, converged_at, list_event, list_at, information_at, next_push_at, inventory_retry_at,
          desired_hash, counted)
-), locked as (
-  select r.device_id from reconcile r where r.device_id = any($1) order by r.device_id for no key update
+  order by device_id  -- rows are taken in one order everywhere, against deadlocks
 )
 update reconcile r set
   due_at = case when r.marks = t.handled then t.due_at else least(r.due_at, $19) end,
@@ -63,7 +62,7 @@ update reconcile r set
   converged_at = t.converged_at, list_event = t.list_event, list_at = t.list_at, information_at = t.information_at,
   next_push_at = t.next_push_at, inventory_retry_at = t.inventory_retry_at, desired_hash = t.desired_hash,
   counted = t.counted
-from t join locked l on l.device_id = t.device_id where r.device_id = t.device_id)"};
+from t where r.device_id = t.device_id)"};
 
 constexpr pg::Statement kSeen{"commit_seen", R"(
 update reconcile r set seen_generation = $2

@@ -12,10 +12,12 @@
 namespace mooring::reconciler {
 namespace {
 
-// A pass looks up by key only. Plans made while a table was empty would read all of it once it has grown.
-constexpr pg::Statement kGeneration{
-    "load_generation",
-    "select generation, set_config('enable_seqscan', 'off', true) from declaration_state where one"};
+// A pass looks up by key only, from the devices outwards. Plans made while a table was empty would read all
+// of it once it has grown; and rows are locked in the order of the keys, which is the same in every process.
+constexpr pg::Statement kGeneration{"load_generation", R"(
+select generation, set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true),
+       set_config('enable_mergejoin', 'off', true), set_config('enable_bitmapscan', 'off', true)
+from declaration_state where one)"};
 
 constexpr pg::Statement kRows{"load_rows", R"(
 select r.device_id, coalesce(e.id, 0), coalesce(e.enabled, false), e.authenticated_at, r.due_at, r.marks, r.handled,
@@ -225,17 +227,17 @@ class Loader {
 
   std::int64_t generation() const { return declarations_.generation; }
 
-  DeviceSnapshot begin(const pg::Row& row, std::string& hash) const {
+  DeviceSnapshot begin(const pg::Row& row) const {
     DeviceSnapshot snapshot;
     snapshot.row = read_row(row);
     const auto own = declarations_.own.find(snapshot.row.device);
     if (own == declarations_.own.end()) {
       snapshot.desired = declarations_.shared_resolved;
-      hash = declarations_.shared_hash;
+      snapshot.desired_hash = declarations_.shared_hash;
     } else {
       snapshot.desired =
           std::make_shared<const std::vector<Desired>>(resolve(declarations_.shared, own->second));
-      hash = hash_of(*snapshot.desired);
+      snapshot.desired_hash = hash_of(*snapshot.desired);
     }
     return snapshot;
   }
@@ -303,8 +305,10 @@ class Loader {
 };
 
 /// True where a pass over the same inputs as last time would come to the same result.
-bool is_unchanged(const DeviceRow& row, const std::string& hash, Time now) {
-  return row.marks == row.handled && row.due_at > now && (row.desired_hash == hash || !row.enabled);
+bool is_unchanged(const DeviceSnapshot& snapshot, Time now) {
+  const auto& row = snapshot.row;
+  return row.marks == row.handled && row.due_at > now &&
+         (row.desired_hash == snapshot.desired_hash || !row.enabled);
 }
 
 }  // namespace
@@ -314,9 +318,8 @@ Batch load(pg::Connection& connection, std::span<const std::int64_t> devices, Ti
   Loader loader(connection, devices);
   batch.generation = loader.generation();
   for (const auto row : connection.exec(kRows, devices)) {
-    std::string hash;
-    auto snapshot = loader.begin(row, hash);
-    if (is_unchanged(snapshot.row, hash, now)) {
+    auto snapshot = loader.begin(row);
+    if (is_unchanged(snapshot, now)) {
       if (snapshot.row.seen_generation < batch.generation) batch.unchanged.push_back(snapshot.row.device);
     } else {
       batch.snapshots.push_back(std::move(snapshot));
@@ -331,8 +334,7 @@ std::optional<DeviceSnapshot> peek(pg::Connection& connection, std::int64_t devi
   Loader loader(connection, devices);
   const auto rows = connection.exec(kRows, devices);
   if (rows.empty()) return std::nullopt;
-  std::string hash;
-  std::vector<DeviceSnapshot> snapshots{loader.begin(rows[0], hash)};
+  std::vector<DeviceSnapshot> snapshots{loader.begin(rows[0])};
   loader.complete(snapshots, kPeekObservations);
   if (snapshots.empty()) return std::nullopt;
   return std::move(snapshots.front());

@@ -83,9 +83,8 @@ class Planner {
 
   void note_generation() {
     auto& row = plan_.row;
-    const std::string hash = hash_of(*snapshot_.desired);
-    if (hash == row.desired_hash) return;
-    row.desired_hash = hash;
+    if (snapshot_.desired_hash == row.desired_hash) return;
+    row.desired_hash = snapshot_.desired_hash;
     ++row.generation;
     Time changed = row.enrolled_at.value_or(context_.now);
     for (const auto& desired : *snapshot_.desired) changed = std::max(changed, desired.declared_at);

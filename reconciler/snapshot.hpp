@@ -77,7 +77,8 @@ struct KnownItem {
 struct DeviceSnapshot {
   DeviceRow row;
   std::shared_ptr<const std::vector<Desired>> desired;  ///< Resolved; most devices share one.
-  std::vector<KnownItem> items;                         ///< Sorted by item.
+  std::string desired_hash;      ///< hash_of(*desired), made once for all that share it.
+  std::vector<KnownItem> items;  ///< Sorted by item.
   Evidence evidence;
   std::vector<Observation> observations;  ///< In order of their events.
   std::vector<OpenCommand> open;

@@ -82,6 +82,7 @@ struct Story {
   }
   Plan run() {
     snapshot.desired = std::make_shared<const std::vector<Desired>>(desired);
+    snapshot.desired_hash = hash_of(desired);
     if (!snapshot.evidence.profiles) snapshot.evidence.profiles = director::ObservedProfiles(list);
     return plan(snapshot, context);
   }
@@ -89,6 +90,7 @@ struct Story {
     snapshot.row.list_event.reset();
     snapshot.row.list_at.reset();
     snapshot.desired = std::make_shared<const std::vector<Desired>>(desired);
+    snapshot.desired_hash = hash_of(desired);
     return plan(snapshot, context);
   }
 };
