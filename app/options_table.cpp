@@ -17,6 +17,10 @@ std::span<const OptionSpec> serve_options() {
                  "PostgreSQL to use instead of the embedded one, e.g. postgresql://user@host/mooring.",
                  {},
                  true},
+      OptionSpec{
+          "master-key-file", OptionType::text, "",
+          "Key that seals secrets in the database, 64 hexadecimal digits; empty: master.key in the data "
+          "directory, made at the first start. Servers that share a database need the same one."},
       OptionSpec{"postgres-bin-dir", OptionType::text, "",
                  "Where initdb and postgres are; empty looks in the usual places."},
       OptionSpec{"database-connections", OptionType::integer, "4",

@@ -84,7 +84,8 @@ Result<Foundation> lay_foundation(const Options& options, Logger& log) {
   auto lock = DataDirLock::take(data_dir);
   if (!lock) return std::unexpected(lock.error());
   foundation.lock.emplace(std::move(*lock));
-  auto key = crypto::load_or_make_master_key(data_dir / "master.key");
+  const auto& key_file = options.text("master-key-file");
+  auto key = crypto::load_or_make_master_key(key_file.empty() ? data_dir / "master.key" : fs::path(key_file));
   if (!key) return std::unexpected(key.error());
   foundation.key = *key;
   if (!options.text("database-url").empty()) {
