@@ -175,6 +175,20 @@ class Planner {
     if (information_is_due) ask(context_.device_information_payload, "DeviceInformation");
   }
 
+  /// When a list is to be asked for, as far as time alone decides. One that is open already is the device's
+  /// turn: a device that stays silent is looked at when it is pushed again, not in every pass.
+  Time next_list_at(const ItemPlanner& planner) const {
+    const auto& row = plan_.row;
+    const bool asked =
+        has_open(planner, context_.profile_list_payload) ||
+        std::ranges::any_of(plan_.commands, [&](const PlannedCommand& command) {
+          return command.item == core::kInventoryItem && command.payload == context_.profile_list_payload;
+        });
+    if (asked) return context_.now + context_.policy.inventory_interval;
+    if (row.inventory_retry_at && context_.now < *row.inventory_retry_at) return *row.inventory_retry_at;
+    return list_due_at();
+  }
+
   void schedule(const ItemPlanner& planner) {
     auto& row = plan_.row;
     const bool waiting = !planner.open().empty() || !plan_.commands.empty();
@@ -188,9 +202,8 @@ class Planner {
       row.pushes = 0;
       row.next_push_at.reset();
     }
-    Time due = list_due_at();
-    if (row.list_at == std::nullopt) due = context_.now + context_.policy.inventory_interval;
-    for (const auto& when : {planner.next_check(), row.next_push_at, row.inventory_retry_at}) {
+    Time due = next_list_at(planner);
+    for (const auto& when : {planner.next_check(), row.next_push_at}) {
       if (when) due = std::min(due, *when);
     }
     row.due_at = std::max(due, context_.now + std::chrono::milliseconds(1));

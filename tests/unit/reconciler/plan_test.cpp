@@ -293,6 +293,28 @@ TEST(Plan, ARePushSendsAgainWhatTheListShowsAndLiftsQuarantine) {
   EXPECT_EQ(sent(story.run()), (Types{"InstallProfile", "InstallProfile"}));
 }
 
+TEST(Plan, ASilentDeviceIsLookedAtWhenItIsPushedAgainAndNotInEveryPass) {
+  Story overdue;
+  overdue.snapshot.row.list_at = kNow - hours(24 * 9);
+  overdue.snapshot.row.information_at = kNow - hours(24 * 9);
+  const auto first = overdue.run();
+  EXPECT_EQ(sent(first), (Types{"ProfileList", "DeviceInformation"}));
+  EXPECT_GE(first.row.due_at, kNow + minutes(5));
+
+  Story waiting;
+  waiting.snapshot.row = first.row;
+  waiting.snapshot.open = {{.uuid = "list", .payload = kListPayload},
+                           {.uuid = "info", .payload = kInformationPayload}};
+  const auto second = waiting.run();
+  EXPECT_TRUE(second.commands.empty());
+  EXPECT_GE(second.row.due_at, kNow + minutes(5));
+
+  Story refused;
+  refused.snapshot.row.list_at = kNow - hours(24 * 9);
+  refused.snapshot.row.inventory_retry_at = kNow + minutes(3);
+  EXPECT_EQ(refused.run().row.due_at, kNow + minutes(3));
+}
+
 TEST(Plan, NotNowOnAListDoesNotStopInstalls) {
   Story story;
   story.wants(1, "a", 7);
