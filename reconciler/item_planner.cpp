@@ -51,8 +51,7 @@ void ItemPlanner::cancel_open(std::int32_t item, const std::function<bool(const 
   });
 }
 
-// ---- reports
-// -------------------------------------------------------------------------------------------------
+// ---- reports ----
 
 void ItemPlanner::read_reports(std::vector<KnownItem>& items) {
   for (const auto& report : snapshot_.observations) {
@@ -136,8 +135,7 @@ void ItemPlanner::attempt_failed(ItemRecord& record, ErrorClass error_class, std
                                               std::max<int>(record.attempts, 1), key(record));
 }
 
-// ---- what is desired
-// -----------------------------------------------------------------------------------------
+// ---- what is desired ----
 
 void ItemPlanner::adopt(ItemRecord& record, const Desired& desired, bool is_new) {
   const auto intent =
@@ -288,8 +286,7 @@ void ItemPlanner::send(KnownItem& item) {
   plan_.commands.push_back(std::move(command));
 }
 
-// ---- what is no longer desired
-// -------------------------------------------------------------------------------
+// ---- what is no longer desired ----
 
 bool ItemPlanner::drop_unproven(KnownItem& item, Presence presence) {
   auto& record = item.record;
