@@ -34,7 +34,7 @@ void expect_nothing_doubled(const simulator::Device& device,
   }
 }
 
-// covers: mdm.O07, state.R21, state.N28
+// covers: mdm.O07, state.R21
 TEST(Crash, AServerThatIsKilledAgainAndAgainConvergesAndDoublesNothing) {
   Installation mooring;
   mooring.start_server();

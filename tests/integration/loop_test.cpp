@@ -234,7 +234,7 @@ TEST_F(Loop, PassesWithoutNewsSendNothingAgain) {
   EXPECT_EQ(world.number("select count(*) from commands"), 2) << "one ProfileList, one DeviceInformation";
 }
 
-// covers: state.R5, mdm.D06
+// covers: state.R5
 TEST_F(Loop, ARefusedInstallIsTriedWithGrowingWaitsAndThenGivenUp) {
   device->behaviour().refuse.insert(kWifi);
   world.declare("wifi", profile(kWifi));

@@ -283,7 +283,6 @@ TEST(Plan, ADisabledDeviceGetsNothingAndItsOpenCommandsAreCancelled) {
   EXPECT_TRUE(plan.after.empty());
 }
 
-// covers: state.R20
 TEST(Plan, ARePushSendsAgainWhatTheListShowsAndLiftsQuarantine) {
   Story story;
   story.wants(1, "a", 7).wants(2, "b", 8).holds("a", 7);
