@@ -209,7 +209,8 @@ prometheus::Counter& CheckinStore::checkins_of(const std::string& message_type) 
                           {{"message_type", message_type}});
 }
 
-Task<Result<CheckinOutcome>> CheckinStore::handle(Checkin checkin, plist::Dict message) {
+Task<Result<CheckinOutcome>> CheckinStore::handle(Checkin checkin, plist::Dict message,
+                                                  [[maybe_unused]] MessageContext context) {
   if (auto* authenticate_message = std::get_if<Authenticate>(&checkin)) {
     checkins_of("Authenticate").Increment();
     co_return co_await authenticate(std::move(*authenticate_message));

@@ -12,6 +12,7 @@
 #include "base/metrics.hpp"
 #include "base/postgres/batcher.hpp"
 #include "core/message.hpp"
+#include "core/message_context.hpp"
 
 namespace mooring::core {
 
@@ -28,7 +29,7 @@ class CheckinStore {
 
   /// `message` is the parsed body, for the types that Checkin does not spell out. Failure::unsupported for
   /// message types that this server does not serve.
-  Task<Result<CheckinOutcome>> handle(Checkin checkin, plist::Dict message);
+  Task<Result<CheckinOutcome>> handle(Checkin checkin, plist::Dict message, MessageContext context);
 
  private:
   struct AuthenticateOp {

@@ -48,18 +48,22 @@ Task<http::Response> DeviceEndpoint::serve(http::Request request, Expected expec
   }
   const bool checkin = expected == Expected::checkin ||
                        (expected == Expected::either && (says_checkin(request) || is_checkin(*message)));
-  if (checkin) co_return co_await serve_checkin(std::move(*message), std::move(request.id));
-  co_return co_await serve_report(std::move(*message), std::move(request.body), std::move(request.id));
+  MessageContext context;
+  context.request_id = std::move(request.id);
+  context.body = std::move(request.body);
+  if (checkin) co_return co_await serve_checkin(std::move(*message), std::move(context));
+  co_return co_await serve_report(std::move(*message), std::move(context));
 }
 
-Task<http::Response> DeviceEndpoint::serve_checkin(plist::Dict message, std::string request_id) {
+Task<http::Response> DeviceEndpoint::serve_checkin(plist::Dict message, MessageContext context) {
+  const std::string request_id = context.request_id;
   auto checkin = parse_checkin(message);
   if (!checkin) {
     log_.warning("refused a check-in", {{"request_id", request_id}, {"error", checkin.error().message}});
     co_return http::problem(checkin.error(), request_id);
   }
   const bool is_authenticate = std::holds_alternative<Authenticate>(*checkin);
-  auto outcome = co_await checkins_.handle(std::move(*checkin), std::move(message));
+  auto outcome = co_await checkins_.handle(std::move(*checkin), std::move(message), std::move(context));
   if (!outcome) {
     log_.warning("check-in failed", {{"request_id", request_id}, {"error", outcome.error().message}});
     Error error = outcome.error();
@@ -73,15 +77,15 @@ Task<http::Response> DeviceEndpoint::serve_checkin(plist::Dict message, std::str
   co_return http::Response::text(200, std::move(outcome->reply), kXml);
 }
 
-Task<http::Response> DeviceEndpoint::serve_report(plist::Dict message, std::string body,
-                                                  std::string request_id) {
+Task<http::Response> DeviceEndpoint::serve_report(plist::Dict message, MessageContext context) {
+  const std::string request_id = context.request_id;
   auto report = parse_report(message);
   if (!report) {
     log_.warning("refused a report", {{"request_id", request_id}, {"error", report.error().message}});
     co_return http::problem(report.error(), request_id);
   }
   const std::string enrollment = report->enrollment.id;
-  auto outcome = co_await reports_.handle(std::move(*report), std::move(body));
+  auto outcome = co_await reports_.handle(std::move(*report), std::move(context));
   if (!outcome) {
     log_.error(
         "a report could not be stored",

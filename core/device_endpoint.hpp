@@ -30,8 +30,8 @@ class DeviceEndpoint {
  private:
   enum class Expected : std::uint8_t { either, checkin, report };
   Task<http::Response> serve(http::Request request, Expected expected);
-  Task<http::Response> serve_checkin(plist::Dict message, std::string request_id);
-  Task<http::Response> serve_report(plist::Dict message, std::string body, std::string request_id);
+  Task<http::Response> serve_checkin(plist::Dict message, MessageContext context);
+  Task<http::Response> serve_report(plist::Dict message, MessageContext context);
 
   CheckinStore& checkins_;
   ReportStore& reports_;

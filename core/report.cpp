@@ -198,14 +198,14 @@ prometheus::Counter& ReportStore::reports_of(ReportStatus status) {
                           {{"status", std::string(label_of(status))}});
 }
 
-Task<Result<ReportOutcome>> ReportStore::handle(Report report, std::string body) {
+Task<Result<ReportOutcome>> ReportStore::handle(Report report, MessageContext context) {
   reports_of(report.status).Increment();
   Op op{.enrollment_id = report.enrollment.id};
   if (report.status == ReportStatus::idle) co_return co_await idle_.submit(std::move(op));
   if (!report.command_uuid.empty()) op.uuid = encode_command_uuid(report.command_uuid);
   op.status = op.uuid ? stored_status(report.status) : std::int16_t{-1};
   op.error_chain = json_of(report.error_chain);
-  op.body = std::move(body);
+  op.body = std::move(context.body);
   auto outcome = co_await answers_.submit(std::move(op));
   if (outcome && outcome->answered) {
     commands_counter(metrics_, outcome->request_type, label_of(report.status)).Increment();

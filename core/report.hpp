@@ -13,6 +13,7 @@
 #include "base/postgres/batcher.hpp"
 #include "core/command.hpp"
 #include "core/message.hpp"
+#include "core/message_context.hpp"
 
 namespace mooring::core {
 
@@ -38,8 +39,9 @@ class ReportStore {
  public:
   ReportStore(const pg::ConnectOptions& connect, const Clock& clock, Logger& log, Metrics& metrics);
 
-  /// `body` is kept where somebody reads it: inventory answers and results of a person's commands.
-  Task<Result<ReportOutcome>> handle(Report report, std::string body);
+  /// The context's body is kept where somebody reads it: inventory answers and results of a person's
+  /// commands.
+  Task<Result<ReportOutcome>> handle(Report report, MessageContext context);
 
  private:
   struct Op {

@@ -10,15 +10,22 @@
 
 #include "base/async.hpp"
 #include "base/http/message.hpp"
+#include "base/http/tls.hpp"
 #include "base/result.hpp"
 
 namespace mooring::http {
+
+struct ClientOptions {
+  std::chrono::milliseconds timeout{30000};
+  ClientTls tls = {};  ///< For https URLs.
+};
 
 /// One request at a time. Connects when needed, keeps the connection where the server allows it and
 /// reconnects once when a kept connection turns out to be closed before any byte of an answer came.
 class Client {
  public:
-  /// `base_url`: http://host:port, without path.
+  /// `base_url`: http://host:port or https://host:port, without path.
+  Client(boost::asio::any_io_executor executor, std::string base_url, ClientOptions options);
   Client(boost::asio::any_io_executor executor, std::string base_url,
          std::chrono::milliseconds timeout = std::chrono::seconds(30));
   ~Client();
@@ -35,6 +42,7 @@ class Client {
 };
 
 /// Blocking, one connection per call: for tests, the demo and command line verbs.
+Result<Response> fetch(const std::string& base_url, Request request, ClientOptions options);
 Result<Response> fetch(const std::string& base_url, Request request,
                        std::chrono::milliseconds timeout = std::chrono::seconds(30));
 

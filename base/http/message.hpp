@@ -2,13 +2,16 @@
 // Plain HTTP messages: what handlers, the client and the server exchange. No Beast in sight.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "base/async.hpp"
 #include "base/result.hpp"
 
 namespace mooring::http {
@@ -33,8 +36,9 @@ struct Request {
   std::string body;
 
   // Filled in by the server:
-  std::string id;              ///< X-Request-Id of the client where it is sane, otherwise made here.
-  std::string remote_address;  ///< Without port.
+  std::string id;                ///< X-Request-Id of the client where it is sane, otherwise made here.
+  std::string remote_address;    ///< Without port.
+  std::string peer_certificate;  ///< DER of the TLS client certificate, not judged; empty without one.
   std::vector<std::pair<std::string, std::string>> params;  ///< From the route pattern, percent-decoded.
 
   /// Target up to '?', not decoded; scheme and host of an absolute target are left out.
@@ -45,10 +49,22 @@ struct Request {
   std::string_view param(std::string_view name) const;  ///< Route parameter; empty where unknown.
 };
 
+/// Takes the pieces of a body whose end is not known when its head goes out.
+class BodyWriter {
+ public:
+  virtual ~BodyWriter() = default;
+  /// Sends `piece` at once. False when the client is gone or the server drains: end the body then.
+  virtual Task<bool> write(std::string piece) = 0;
+  /// Waits for `wake_after` or until the client is gone or the server drains (false).
+  virtual Task<bool> wait(std::chrono::milliseconds wake_after) = 0;
+};
+
 struct Response {
   int status = 200;
   Headers headers;
   std::string body;
+  /// Where set, `body` is left out and this writes the body (chunked; until close for HTTP/1.0).
+  std::function<Task<void>(BodyWriter&)> stream = nullptr;
 
   static Response text(int status, std::string body,
                        std::string_view content_type = "text/plain; charset=utf-8");

@@ -13,6 +13,7 @@
 
 #include "base/async.hpp"
 #include "base/http/message.hpp"
+#include "base/http/tls.hpp"
 #include "base/log.hpp"
 #include "base/metrics.hpp"
 #include "base/result.hpp"
@@ -24,6 +25,7 @@ using Handler = std::function<Task<Response>(Request)>;
 struct ServerOptions {
   std::string name;                                   ///< "device" or "api": the label of its metrics.
   std::string listen = "127.0.0.1:0";                 ///< host:port, [v6]:port; port 0 takes a free one.
+  std::shared_ptr<TlsContext> tls = nullptr;          ///< Null: plain HTTP.
   std::size_t header_limit = std::size_t{64} * 1024;  ///< Bytes of request line and fields: beyond, 431.
   std::size_t body_limit = std::size_t{8} << 20U;     ///< Bytes; beyond, 413. A route may set its own.
   std::size_t max_connections = 20000;                ///< Beyond, new connections are closed at once.
