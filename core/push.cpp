@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 
@@ -183,21 +185,34 @@ Task<> Pusher::forget_token(std::int64_t enrollment) {
 }
 
 Task<Result<std::string>> Pusher::push_now(std::int64_t enrollment) {
-  if (options_.url.empty()) {
-    co_return fail(Failure::unavailable, "push.not_configured",
-                   "no push service is set: start the server with --push-url");
-  }
   std::vector<std::int64_t> one{enrollment};
-  auto targets = co_await load(std::move(one));
-  if (!targets) co_return std::unexpected(targets.error());
-  if (targets->empty()) {
-    co_return fail(
-        Failure::conflict, "push.not_pushable",
-        "the enrollment is disabled or has sent no push token: it comes back with its next TokenUpdate");
+  auto results = co_await push_many(std::move(one));
+  co_return std::move(results.front().apns_id);
+}
+
+Task<std::vector<PushResult>> Pusher::push_many(std::vector<std::int64_t> enrollments) {
+  Result<std::string> initial = fail(Failure::unavailable, "push.not_configured",
+                                     "no push service is set: start the server with --push-url");
+  if (!options_.url.empty()) {
+    initial = fail(Failure::conflict, "push.not_pushable",
+                   "the enrollment is disabled or has sent no push token: it comes back with its next "
+                   "TokenUpdate");
   }
+  std::vector<PushResult> results;
+  for (const auto enrollment : enrollments) results.push_back({enrollment, initial});
+  if (options_.url.empty()) co_return results;
+  auto targets = co_await load(std::move(enrollments));
   // A client of its own: people may push at the same time, and a client carries one request at a time.
   http::Client client(executor_, options_.url, std::chrono::seconds(10));
-  co_return co_await send(client, std::move(targets->front()));
+  for (auto& result : results) {
+    if (!targets) {
+      result.apns_id = std::unexpected(targets.error());
+      continue;
+    }
+    const auto target = std::ranges::find(*targets, result.enrollment, &Target::enrollment);
+    if (target != targets->end()) result.apns_id = co_await send(client, *target);
+  }
+  co_return results;
 }
 
 }  // namespace mooring::core

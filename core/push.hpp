@@ -32,6 +32,12 @@ struct PushOptions {
   Duration expiration = std::chrono::hours(24 * 7);
 };
 
+/// What became of one push.
+struct PushResult {
+  std::int64_t enrollment = 0;
+  Result<std::string> apns_id;  ///< As the push service named it.
+};
+
 class Pusher {
  public:
   Pusher(boost::asio::any_io_executor executor, PushOptions options, pg::Pool& pool, const Clock& clock,
@@ -42,6 +48,10 @@ class Pusher {
   /// For people: pushes now and says what became of it. Failure::conflict where it cannot be pushed,
   /// Failure::unavailable where no push service is set or it does not answer.
   Task<Result<std::string>> push_now(std::int64_t enrollment);
+  /// The same for many at once; one result for each, in their order. Codes: push.not_configured,
+  /// push.no_certificate (none for the enrollment's topic), push.not_pushable, push.unregistered,
+  /// push.refused.
+  Task<std::vector<PushResult>> push_many(std::vector<std::int64_t> enrollments);
 
  private:
   struct Target {
