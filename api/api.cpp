@@ -24,9 +24,9 @@ constexpr pg::Statement kApiReady{"api_ready", "select true"};
 
 using SharedRequest = std::shared_ptr<const Request>;
 
-Result<Answer> call_endpoint(const Endpoint& endpoint, const Request& request, Time now, pg::Connection& db) {
-  if (endpoint.access != Access::write) return endpoint.handle({db, request, now});
-  return pg::in_transaction(db, [&](pg::Connection& c) { return endpoint.handle({c, request, now}); });
+Result<Answer> call_endpoint(const Endpoint& endpoint, const detail::Call& call) {
+  if (endpoint.access != Access::write) return endpoint.handle(call);
+  return pg::in_transaction(call.db, [&](pg::Connection&) { return endpoint.handle(call); });
 }
 
 Response refusal(const Error& error, std::string_view request_id) {
@@ -86,8 +86,8 @@ http::Handler Api::Impl::guarded(std::function<Task<Response>(SharedRequest)> ne
 }
 
 Task<Response> Api::Impl::serve(Endpoint endpoint, SharedRequest request) {
-  pg::Pool::Body<Answer> body = [endpoint, request, now = d.clock.now()](pg::Connection& connection) {
-    return call_endpoint(endpoint, *request, now, connection);
+  pg::Pool::Body<Answer> body = [this, endpoint, request, now = d.clock.now()](pg::Connection& connection) {
+    return call_endpoint(endpoint, {connection, *request, now, d.secrets});
   };
   auto answer = co_await d.pool.run<Answer>(std::move(body));
   if (!answer) co_return failed(*request, answer.error());

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/clock.hpp"
+#include "base/crypto/secret_box.hpp"
 #include "base/http/server.hpp"
 #include "base/log.hpp"
 #include "base/metrics.hpp"
@@ -19,6 +20,7 @@ namespace mooring::api {
 struct ApiDependencies {
   pg::Pool& pool;
   core::Pusher& pusher;
+  const crypto::SecretBox& secrets;
   const Clock& clock;
   Logger& log;
   Metrics& metrics;

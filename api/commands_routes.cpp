@@ -87,7 +87,7 @@ Result<Answer> post_command(Call call) {
   const auto order = read_order(call.request);
   if (!order) return std::unexpected(order.error());
   return pg::in_transaction(call.db, [&](pg::Connection& connection) {
-    return queue_order({connection, call.request, call.now}, *order);
+    return queue_order({connection, call.request, call.now, call.secrets}, *order);
   });
 }
 

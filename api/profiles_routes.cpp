@@ -72,7 +72,7 @@ Result<Answer> upload_profile(Call call, std::string name) {
   if (!document) return std::unexpected(document.error());
   if (name.empty()) name = document->identifier;
   return pg::in_transaction(call.db, [&](pg::Connection& connection) {
-    return store_profile({connection, call.request, call.now}, name, *document);
+    return store_profile({connection, call.request, call.now, call.secrets}, name, *document);
   });
 }
 

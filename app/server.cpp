@@ -152,6 +152,7 @@ struct Server::Parts {
             checkins, reports, payloads, activity, [this] { reconciler.ring(); }, log),
         api({.pool = pool,
              .pusher = pusher,
+             .secrets = secrets,
              .clock = clock,
              .log = log,
              .metrics = metrics,

@@ -15,6 +15,8 @@ struct MessageContext {
   // Known where this server issued the certificate for an enrollment profile that somebody asked for:
   std::string user_name;           ///< Who gave their credentials at the enrollment URL.
   std::string enrollment_profile;  ///< Name of the profile.
+  /// The certificate is a new one of an enrollment that lives on: Authenticate then starts nothing anew.
+  bool renewal = false;
 };
 
 }  // namespace mooring::core

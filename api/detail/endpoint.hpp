@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/clock.hpp"
+#include "base/crypto/secret_box.hpp"
 #include "base/http/message.hpp"
 #include "base/postgres/connection.hpp"
 #include "base/result.hpp"
@@ -20,6 +21,7 @@ struct Call {
   pg::Connection& db;
   const http::Request& request;
   Time now;
+  const crypto::SecretBox& secrets;  ///< For what is sealed at rest.
 };
 
 /// Effects happen after the commit, and only then.

@@ -194,6 +194,7 @@ ApiFixture::ApiFixture(bool with_push)
                                            world.db.metrics);
   api_ = std::make_unique<api::Api>(api::ApiDependencies{.pool = pool_,
                                                          .pusher = *pusher_,
+                                                         .secrets = world.secrets(),
                                                          .clock = world.clock,
                                                          .log = world.db.log,
                                                          .metrics = world.db.metrics,

@@ -54,6 +54,7 @@ class World {
   void settle(simulator::Device& device, int rounds = 12);
   void advance(Duration by) { clock.advance(by); }
   const std::vector<std::int64_t>& pushes() const { return pushes_; }
+  const crypto::SecretBox& secrets() const { return secrets_; }
 
   // ---- the administrator
   void declare(const std::string& name, const std::string& mobileconfig);

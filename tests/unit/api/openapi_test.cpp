@@ -26,8 +26,10 @@ Operations served() {
   boost::asio::io_context io;
   pg::Pool pool({.connect = {.conninfo = "host=/nowhere"}, .connections = 1}, log, metrics);
   core::Pusher pusher(io.get_executor(), {}, pool, clock, log, metrics);
+  const crypto::SecretBox secrets(crypto::SecretBox::Key{});
   Api api({.pool = pool,
            .pusher = pusher,
+           .secrets = secrets,
            .clock = clock,
            .log = log,
            .metrics = metrics,
