@@ -78,6 +78,9 @@ const Message* Schema::checkin(std::string_view message_type) const {
   return find_in(checkins_, message_type);
 }
 const Message* Schema::error(std::string_view code) const { return find_in(errors_, code); }
+const Message* Schema::payload(std::string_view payload_type) const {
+  return find_in(payloads_, payload_type);
+}
 std::vector<std::string> Schema::request_types() const { return names_of(commands_); }
 std::vector<std::string> Schema::message_types() const { return names_of(checkins_); }
 
@@ -160,6 +163,36 @@ Problems Schema::check_error_body(const plist::Dict& body, const Target& target)
   if (known == nullptr) return {{"code", "is not an error code of the schema: " + text_of(body, "code")}};
   Problems problems;
   check_dict(known->request, body, target, problems);
+  return problems;
+}
+
+Problems Schema::check_payload(const plist::Dict& payload, const Target& target) const {
+  Problems problems;
+  if (const auto* known = this->payload(text_of(payload, "PayloadType"))) {
+    check_dict(known->request, payload, target, problems);
+    return problems;
+  }
+  Key common{.type = Type::dictionary};
+  if (const auto* known = this->payload("CommonPayloadKeys")) common = known->request;
+  common.keys.push_back(Key{.name = "*"});
+  check_dict(common, payload, target, problems);
+  return problems;
+}
+
+Problems Schema::check_profile(const plist::Dict& profile, const Target& target) const {
+  const auto* top = this->payload("TopLevel");
+  if (top == nullptr) return {{"", "cannot be checked: the table has no profiles"}};
+  Problems problems;
+  check_dict(top->request, profile, target, problems);
+  const auto* content = profile.array("PayloadContent");
+  for (std::size_t i = 0; content != nullptr && i < content->size(); ++i) {
+    const auto* payload = (*content)[i].as<plist::Dict>();
+    if (payload == nullptr) continue;
+    for (auto& problem : check_payload(*payload, target)) {
+      problem.path = "PayloadContent[" + std::to_string(i) + "]." + problem.path;
+      problems.push_back(std::move(problem));
+    }
+  }
   return problems;
 }
 

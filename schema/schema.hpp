@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Apple's MDM schema (commands, check-in messages, error codes) as a value to ask and to check plists
-// against. The facts are in apple.tsv, which tools/schema writes from Apple's device-management repository.
+// Apple's MDM schema (commands, check-in messages, error codes, payloads of enrollment profiles) as a value
+// to ask and to check plists against. The facts are in apple.tsv, which tools/schema writes from Apple's
+// device-management repository.
 #pragma once
 
 #include <map>
@@ -34,6 +35,9 @@ class Schema {
   const Message* command(std::string_view request_type) const;
   const Message* checkin(std::string_view message_type) const;
   const Message* error(std::string_view code) const;
+  /// A payload of profiles, by PayloadType: only those that enrollment profiles are made of. Its keys are in
+  /// `request`, with the keys that all payloads have.
+  const Message* payload(std::string_view payload_type) const;
   std::vector<std::string> request_types() const;
   std::vector<std::string> message_types() const;
   /// Names that DeviceInformation may be asked for on that platform and version.
@@ -54,12 +58,17 @@ class Schema {
                                const Target& target = {}) const;
   /// The body of a 403 with a `code`.
   Problems check_error_body(const plist::Dict& body, const Target& target = {}) const;
+  /// One payload of a profile. Of a type that the table does not have, the keys that all payloads have.
+  Problems check_payload(const plist::Dict& payload, const Target& target = {}) const;
+  /// A configuration profile with all its payloads.
+  Problems check_profile(const plist::Dict& profile, const Target& target = {}) const;
 
  private:
   using Messages = std::map<std::string, Message, std::less<>>;
   Messages commands_;
   Messages checkins_;
   Messages errors_;
+  Messages payloads_;
 };
 
 }  // namespace mooring::schema

@@ -147,6 +147,34 @@ void correct_settings(Message& settings) {
   }
 }
 
+/// The schema puts a dictionary between the languages and ConsentText; devices and its own prose do not.
+void correct_consent_text(Message& top) {
+  for (auto& key : top.request.keys) {
+    if (key.name == "ConsentText") key.keys = {Key{.name = "*", .type = Type::string}};
+  }
+}
+
+/// "A single string or an array of strings for each key", says the prose.
+void correct_alternative_names(Key& key) {
+  for (auto& child : key.keys) {
+    if (key.name == "SubjectAltName") child.type = Type::any;
+    correct_alternative_names(child);
+  }
+}
+
+/// Every payload has the common keys, whatever its own file lists.
+void add_common_keys(std::map<std::string, Message, std::less<>>& payloads) {
+  const auto common = payloads.find("CommonPayloadKeys");
+  if (common == payloads.end()) return;
+  for (auto& [name, payload] : payloads) {
+    correct_alternative_names(payload.request);
+    if (name == "TopLevel" || name == common->first) continue;
+    for (const auto& key : common->second.request.keys) {
+      if (payload.request.find(key.name) == nullptr) payload.request.keys.push_back(key);
+    }
+  }
+}
+
 }  // namespace
 
 Result<Schema> Schema::parse(std::string_view rows) {
@@ -157,6 +185,7 @@ Result<Schema> Schema::parse(std::string_view rows) {
     auto* messages = columns[0] == "command"   ? &schema.commands_
                      : columns[0] == "checkin" ? &schema.checkins_
                      : columns[0] == "error"   ? &schema.errors_
+                     : columns[0] == "payload" ? &schema.payloads_
                                                : nullptr;
     Row row;
     bool good = messages != nullptr && columns.size() == kColumns;
@@ -172,6 +201,10 @@ Result<Schema> Schema::parse(std::string_view rows) {
   if (const auto settings = schema.commands_.find("Settings"); settings != schema.commands_.end()) {
     correct_settings(settings->second);
   }
+  if (const auto top = schema.payloads_.find("TopLevel"); top != schema.payloads_.end()) {
+    correct_consent_text(top->second);
+  }
+  add_common_keys(schema.payloads_);
   return schema;
 }
 

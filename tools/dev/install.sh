@@ -25,6 +25,8 @@ fi
 
 get install "${packages[@]}"
 
-if wanted prometheus && [[ -d /run/systemd/system ]]; then
-  systemctl disable --quiet prometheus.service
-fi
+for service in prometheus slapd; do
+  if wanted $service && [[ -d /run/systemd/system ]]; then
+    systemctl disable --quiet $service.service
+  fi
+done

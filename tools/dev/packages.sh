@@ -21,14 +21,18 @@ packages=(
   libcli11-dev                # command line
   libplist-dev                # property lists
   libssl-dev                  # TLS, CMS, X.509
+  libldap-dev                 # enrollment asks a directory who somebody is
+  libcrypt-dev                # ... or a password file
   libgtest-dev libgmock-dev   # tests
   libbenchmark-dev            # benchmarks
   postgresql                  # the embedded cluster, and the tests' database
   prometheus                  # tests: promtool, and a real scrape of the dashboard's queries
+  slapd ldap-utils            # tests: a real directory
+  apache2-utils               # tests: password files as htpasswd and htdigest write them
   curl                        # demo and README commands
 )
 
-# Both servers are wanted for their programs alone, so nothing of them is started: neither now nor at boot.
+# The servers are wanted for their programs alone, so nothing of them is started: neither now nor at boot.
 install_missing() {
   local installed missing=() package
   installed=$(dpkg-query -W -f ' ${Package}:${db:Status-Status} ' "${packages[@]}" 2>/dev/null || true)

@@ -96,16 +96,19 @@ std::string range_of(const YAML::Node& range, const std::string& where) {
          (range["max"] ? scalar(range["max"], where) : "");
 }
 
-/// Names that stand for any key are written "ANY", "ANY app identifier" or, in two files, as plain words.
-bool is_wildcard(const std::string& name) { return name.starts_with("ANY") || name.contains(' '); }
+/// Names that stand for any key are written "ANY", "ANY app identifier" or, in two files of commands, as
+/// plain words. Payloads have keys with a space in them.
+bool is_wildcard(const std::string& kind, const std::string& name) {
+  return name.starts_with("ANY") || (kind != "payload" && name.contains(' '));
+}
 
-std::string child_path(const std::string& parent, const std::string& parent_type, std::size_t siblings,
+std::string child_path(const RowKey& parent, const std::string& parent_type, std::size_t siblings,
                        const std::string& name) {
-  if (parent_type == "array") return parent + (siblings == 1 ? "[]" : "[" + name + "]");
-  const auto own = is_wildcard(name) ? "*" : name;
+  if (parent_type == "array") return parent.path + (siblings == 1 ? "[]" : "[" + name + "]");
+  const auto own = is_wildcard(parent.kind, name) ? "*" : name;
   if (own.find_first_of(".[]*") != std::string::npos && own != "*")
-    unexpected(parent, "odd key name " + name);
-  return parent.empty() ? own : parent + "." + own;
+    unexpected(parent.path, "odd key name " + name);
+  return parent.path.empty() ? own : parent.path + "." + own;
 }
 
 /// An error is known by the one value that its key `code` may have.
@@ -117,13 +120,32 @@ std::string error_code(const YAML::Node& keys, const std::string& where) {
   unexpected(where, "an error without its code");
 }
 
+/// Of the profiles' payloads only those that enrollment profiles are made of.
+bool is_wanted(const std::string& kind, const std::string& file) {
+  static const std::set<std::string> kPayloads{"TopLevel",
+                                               "CommonPayloadKeys",
+                                               "com.apple.mdm",
+                                               "com.apple.security.acme",
+                                               "com.apple.security.pem",
+                                               "com.apple.security.pkcs1",
+                                               "com.apple.security.pkcs12",
+                                               "com.apple.security.root",
+                                               "com.apple.security.scep"};
+  return kind != "payload" || kPayloads.contains(file);
+}
+
+std::string name_of(const std::string& kind, const YAML::Node& document, const std::string& where) {
+  if (kind == "error") return error_code(document["payloadkeys"], where);
+  return scalar(document["payload"][kind == "payload" ? "payloadtype" : "requesttype"], where);
+}
+
 class Table {
  public:
   void add_file(const std::string& kind, const fs::path& file) {
+    if (!is_wanted(kind, file.stem().string())) return;
     const auto document = YAML::LoadFile(file.string());
     const auto payload = document["payload"];
-    const auto name = kind == "error" ? error_code(document["payloadkeys"], file.string())
-                                      : scalar(payload["requesttype"], file.string());
+    const auto name = name_of(kind, document, file.string());
     insert({kind, name, "-", "-"}, "-\t-\t-\t-\t-\t" + or_dash(platforms_of(payload["supportedOS"], name)));
     add_keys({kind, name, "request", ""}, "dictionary", document["payloadkeys"]);
     add_keys({kind, name, "response", ""}, "dictionary", document["responsekeys"]);
@@ -146,7 +168,7 @@ class Table {
   void add_keys(const RowKey& parent, const std::string& parent_type, const YAML::Node& keys) {
     for (const auto& key : keys) {
       auto row = parent;
-      row.path = child_path(parent.path, parent_type, keys.size(), key["key"].Scalar());
+      row.path = child_path(parent, parent_type, keys.size(), key["key"].Scalar());
       const auto where = row.name + " " + row.part + " " + row.path;
       const auto type = type_of(key, where);
       insert(row, facts_of(key, type, where));
@@ -155,9 +177,10 @@ class Table {
   }
 
   static std::string facts_of(const YAML::Node& key, const std::string& type, const std::string& where) {
-    static const std::set<std::string> kKnown{"key",         "type",    "presence",  "rangelist",
-                                              "range",       "default", "title",     "content",
-                                              "supportedOS", "subkeys", "subkeytype"};
+    static const std::set<std::string> kKnown{"key", "type", "presence", "rangelist", "range", "default",
+                                              "title", "content", "supportedOS", "subkeys", "subkeytype",
+                                              // Of texts and lengths in payloads; judged where they are made.
+                                              "format", "repetition"};
     for (const auto& fact : key) {
       if (!kKnown.contains(fact.first.Scalar())) unexpected(where, "unknown fact " + fact.first.Scalar());
     }
@@ -184,8 +207,8 @@ Result<std::string> generate(const fs::path& apple_dir) {
   const auto root = fs::is_directory(apple_dir / "mdm") ? apple_dir / "mdm" : apple_dir;
   try {
     Table table;
-    for (const auto& [folder, kind] :
-         {std::pair{"commands", "command"}, std::pair{"checkin", "checkin"}, std::pair{"errors", "error"}}) {
+    for (const auto& [folder, kind] : {std::pair{"commands", "command"}, std::pair{"checkin", "checkin"},
+                                       std::pair{"errors", "error"}, std::pair{"profiles", "payload"}}) {
       for (const auto& entry : fs::directory_iterator(root / folder)) {
         if (entry.path().extension() == ".yaml") table.add_file(kind, entry.path());
       }

@@ -10,12 +10,13 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// A folder with the three places that the generator reads, and one command in it.
+/// A folder with the four places that the generator reads, and one command in it.
 class GeneratorTest : public testing::Test {
  protected:
   void SetUp() override {
     root = fs::path(testing::TempDir()) / ("schema-" + std::to_string(getpid()));
-    for (const auto* folder : {"commands", "checkin", "errors"}) fs::create_directories(root / folder);
+    for (const auto* folder : {"commands", "checkin", "errors", "profiles"})
+      fs::create_directories(root / folder);
   }
   void TearDown() override { fs::remove_all(root); }
 
@@ -44,6 +45,20 @@ TEST_F(GeneratorTest, WritesOneLineForEachKeyWithItsPathAndFacts) {
             std::string::npos)
       << *table;
   EXPECT_EQ(table->find("Prose"), std::string::npos);
+}
+
+TEST_F(GeneratorTest, APayloadMayHaveAKeyWithASpaceInItsName) {
+  std::ofstream(root / "profiles" / "com.apple.security.scep.yaml")
+      << "payload:\n  payloadtype: com.apple.security.scep\npayloadkeys:\n"
+         "- key: Key Usage\n  type: <integer>\n- key: ANY\n  type: <any>\n";
+  std::ofstream(root / "profiles" / "com.example.other.yaml")
+      << "payload:\n  payloadtype: com.example.other\n";
+  const auto table = generate_from("- key: some name\n  type: <string>\n");
+  ASSERT_TRUE(table) << table.error().message;
+  EXPECT_TRUE(table->contains("payload\tcom.apple.security.scep\trequest\tKey Usage\tinteger\t")) << *table;
+  EXPECT_TRUE(table->contains("payload\tcom.apple.security.scep\trequest\t*\tany\t")) << *table;
+  EXPECT_TRUE(table->contains("command\tX\trequest\t*\tstring\t")) << *table;
+  EXPECT_FALSE(table->contains("com.example.other"));
 }
 
 TEST_F(GeneratorTest, AFactThatTheTableCannotSayIsAnErrorAndNotDropped) {
