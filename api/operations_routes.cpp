@@ -51,26 +51,10 @@ Result<Answer> post_repush(Call call) {
   return answer;
 }
 
-std::string_view event_kind_name(std::int16_t kind) {
-  switch (static_cast<core::EventKind>(kind)) {
-    case core::EventKind::authenticated:
-      return "authenticated";
-    case core::EventKind::token_updated:
-      return "token_updated";
-    case core::EventKind::checked_out:
-      return "checked_out";
-    case core::EventKind::command_reported:
-      return "command_reported";
-    case core::EventKind::bootstrap_token_set:
-      return "bootstrap_token_set";
-  }
-  return "unknown";
-}
-
 Json event_json(const pg::Row& row) {
   Json json{{"id", row.int64(0)},
             {"at", to_rfc3339(row.get<Time>(1))},
-            {"kind", event_kind_name(row.get<std::int16_t>(2))},
+            {"kind", core::name_of(static_cast<core::EventKind>(row.get<std::int16_t>(2)))},
             {"enrollment", json_of(row.get<std::optional<std::string>>(3))}};
   json["command_uuid"] =
       row.is_null(4) ? Json() : Json(core::decode_command_uuid(row.get<pg::Bytes>(4).view));

@@ -71,6 +71,12 @@ std::span<const OptionSpec> serve_options() {
                  "Between updates of the fleet's gauges in /metrics."},
       OptionSpec{"retention-results", OptionType::duration, "30d", "How long answered commands are kept."},
       OptionSpec{"retention-events", OptionType::duration, "90d", "How long events are kept."},
+      OptionSpec{"event-bodies",
+                 OptionType::choice,
+                 "auto",
+                 "Whether events keep the message they came from, sealed: auto where a webhook or another "
+                 "consumer wants it, on always (an archive), off never.",
+                 {"auto", "on", "off"}},
       OptionSpec{"drain-timeout", OptionType::duration, "10s",
                  "How long running requests may take to finish after SIGTERM."},
   };

@@ -48,6 +48,12 @@ pg::ConnectOptions connection(const std::string& conninfo, const char* name, boo
           .point_queries = point_queries};
 }
 
+core::KeepBodies keep_bodies(const Options& options) {
+  const auto& keep = options.text("event-bodies");
+  if (keep == "off") return core::KeepBodies::off;
+  return keep == "on" ? core::KeepBodies::on : core::KeepBodies::automatic;
+}
+
 Result<> check_identity(const Options& options, Logger& log) {
   if (options.text("device-identity") != "off") {
     return fail(
@@ -133,6 +139,7 @@ struct Server::Parts {
       : foundation(std::move(base)),
         conninfo(foundation.conninfo),
         secrets(foundation.key),
+        interest(secrets, keep_bodies(options)),
         pool({.connect = connection(conninfo, "pool"),
               .connections = static_cast<std::size_t>(options.integer("database-connections"))},
              log, metrics),
@@ -145,7 +152,7 @@ struct Server::Parts {
             [this](std::span<const std::int64_t> enrollments) { pusher.request(enrollments); }, clock, log,
             metrics),
         checkins(connection(conninfo, "checkin", true), pool, secrets, clock, log, metrics),
-        reports(connection(conninfo, "report", true), clock, log, metrics),
+        reports(connection(conninfo, "report", true), interest, clock, log, metrics),
         payloads(pool),
         activity(connection(conninfo, "activity", true), clock, log),
         endpoint(
@@ -172,6 +179,7 @@ struct Server::Parts {
   const std::string& conninfo;
   std::atomic<bool> ready{false};
   crypto::SecretBox secrets;
+  core::EventInterest interest;
   pg::Pool pool;
   core::Pusher pusher;
   reconciler::Reconciler reconciler;

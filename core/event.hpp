@@ -1,7 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
+// Facts from devices, as stored in `events`. Every statement that records one fills these columns:
+//   enrollment_id, created_at, kind     always
+//   url_params                          MessageContext::url_params, NULL where that is empty
+//   body                                what EventInterest::sealed_body() answers for the message
+//   detail                              token_updated: {"token_update_tally": 1}; reports: the ErrorChain;
+//   NULL status, command_uuid, request_type  reports only
+// xid and id are the event's position and fill themselves (migrations/0003_events.sql).
 #pragma once
 
 #include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
 
 namespace mooring::core {
 
@@ -19,6 +29,37 @@ enum class EventKind : std::int16_t {
   token_read = 10,         ///< GetToken
   return_to_service = 11,
   idle = 12,  ///< A connection with nothing to report; recorded only for consumers that ask for it.
+};
+
+/// Every kind, in the order of their numbers.
+std::span<const EventKind> event_kinds();
+
+/// "authenticated", "token_updated", ...; "unknown" for numbers of a newer version.
+std::string_view name_of(EventKind kind);
+std::optional<EventKind> event_kind_named(std::string_view name);
+
+/// MicroMDM's topic: "mdm.Authenticate", "mdm.Connect", ... Several kinds may share one.
+std::string_view topic_of(EventKind kind);
+
+/// A set of kinds, one bit each.
+class EventKinds {
+ public:
+  constexpr EventKinds() = default;
+  static constexpr EventKinds of_bits(std::uint32_t bits) { return EventKinds(bits); }
+  /// Those that devices send by themselves or in answer: all but idle.
+  static EventKinds all_but_idle();
+
+  constexpr bool has(EventKind kind) const { return (bits_ & bit(kind)) != 0; }
+  constexpr void add(EventKind kind) { bits_ |= bit(kind); }
+  constexpr void add(EventKinds others) { bits_ |= others.bits_; }
+  constexpr bool empty() const { return bits_ == 0; }
+  constexpr std::uint32_t bits() const { return bits_; }
+  constexpr bool operator==(const EventKinds&) const = default;
+
+ private:
+  explicit constexpr EventKinds(std::uint32_t bits) : bits_(bits) {}
+  static constexpr std::uint32_t bit(EventKind kind) { return 1U << static_cast<unsigned>(kind); }
+  std::uint32_t bits_ = 0;
 };
 
 }  // namespace mooring::core

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/report.hpp"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "core/command_metrics.hpp"
@@ -26,21 +27,34 @@ namespace {
   "  order by c.priority desc, c.id limit 1"                                                                \
   ") n on true "
 
+#define MOORING_POLL_KNOWN                                             \
+  "from (select i.ord, e.id as enrollment, e.device_id"                \
+  "      from unnest($1::int4[], $2::text[]) as i(ord, enrollment_id)" \
+  "      join enrollments e on e.enrollment_id = i.enrollment_id) k "
 constexpr pg::Statement kPoll{"report_poll", R"(
-select k.ord, k.enrollment, n.uuid, n.payload_id
-from (select i.ord, e.id as enrollment, e.device_id
-      from unnest($1::int4[], $2::text[]) as i(ord, enrollment_id)
-      join enrollments e on e.enrollment_id = i.enrollment_id) k
-)" MOORING_NEXT_COMMAND("true", "$3::timestamptz")};
+select k.ord, k.enrollment, n.uuid, n.payload_id )" MOORING_POLL_KNOWN MOORING_NEXT_COMMAND(
+                                                 "true", "$3::timestamptz")};
+// The same where somebody outside wants idle connections as events: a durable write each.
+constexpr pg::Statement kPollRecorded{"report_poll_recorded", R"(
+with recorded as (
+  insert into events (created_at, enrollment_id, kind, url_params, body)
+  select $3, e.id, $4, i.url_params, i.body
+  from unnest($1::int4[], $2::text[], $5::jsonb[], $6::bytea[]) as i(ord, enrollment_id, url_params, body)
+  join enrollments e on e.enrollment_id = i.enrollment_id order by i.ord
+)
+select k.ord, k.enrollment, n.uuid, n.payload_id )" MOORING_POLL_KNOWN MOORING_NEXT_COMMAND(
+                                                                  "true", "$3::timestamptz")};
 
 // The pieces of the two statements that store reports. `which`: "left join" where commands may not be open.
 #define MOORING_REPORTS_KNOWN(which)                                                                     \
   "with known as materialized ("                                                                         \
-  "  select i.ord, i.uuid, i.status, i.error_chain, i.body, e.id as enrollment, e.device_id,"            \
+  "  select i.ord, i.uuid, i.status, i.error_chain, i.body, i.url_params, i.event_body,"                 \
+  "         e.id as enrollment, e.device_id,"                                                            \
   "         c.id as command, c.payload_id, c.item_id, c.version_id, c.created_at, c.status as was,"      \
   "         p.request_type"                                                                              \
-  "  from unnest($1::int4[], $2::text[], $3::bytea[], $4::int2[], $5::jsonb[], $6::bytea[])"             \
-  "    as i(ord, enrollment_id, uuid, status, error_chain, body)"                                        \
+  "  from unnest($1::int4[], $2::text[], $3::bytea[], $4::int2[], $5::jsonb[], $6::bytea[],"             \
+  "              $9::jsonb[], $10::bytea[])"                                                             \
+  "    as i(ord, enrollment_id, uuid, status, error_chain, body, url_params, event_body)"                \
   "  join enrollments e on e.enrollment_id = i.enrollment_id " which                                     \
   " commands c on c.enrollment_id = e.id and c.uuid = i.uuid " which                                     \
   " payloads p on p.id = c.payload_id"                                                                   \
@@ -59,8 +73,10 @@ from (select i.ord, e.id as enrollment, e.device_id
 // `recorded`: reports that become events; `changed`: those among them that closed or deferred a command.
 #define MOORING_REPORTS_RECORDED(recorded, changed)                                                        \
   "recorded as ("                                                                                          \
-  "  insert into events (created_at, enrollment_id, kind, status, command_uuid, request_type, detail)"     \
-  "  select $7, k.enrollment, $8, k.status, k.uuid, k.request_type, k.error_chain from known k"            \
+  "  insert into events (created_at, enrollment_id, kind, status, command_uuid, request_type, detail,"     \
+  "                      url_params, body)"                                                                \
+  "  select $7, k.enrollment, $8, k.status, k.uuid, k.request_type, k.error_chain, k.url_params,"          \
+  "         k.event_body from known k"                                                                     \
   "  where k.ord in (" recorded                                                                            \
   ") returning id, enrollment_id, command_uuid"                                                            \
   "), observed as ("                                                                                       \
@@ -166,6 +182,8 @@ std::optional<std::string> json_of(const std::vector<ErrorChainItem>& chain) {
   return json.dump();
 }
 
+std::int16_t number_of(EventKind kind) { return static_cast<std::int16_t>(kind); }
+
 std::optional<NextCommand> next_of(const pg::Row& row) {
   if (row.is_null(2)) return std::nullopt;
   return NextCommand{std::string(row.get<pg::Bytes>(2).view), row.get<std::int32_t>(3)};
@@ -173,8 +191,10 @@ std::optional<NextCommand> next_of(const pg::Row& row) {
 
 }  // namespace
 
-ReportStore::ReportStore(const pg::ConnectOptions& connect, const Clock& clock, Logger& log, Metrics& metrics)
-    : clock_(clock),
+ReportStore::ReportStore(const pg::ConnectOptions& connect, const EventInterest& interest, const Clock& clock,
+                         Logger& log, Metrics& metrics)
+    : interest_(interest),
+      clock_(clock),
       metrics_(metrics),
       idle_(
           {.name = "idle", .connect = connect},
@@ -201,15 +221,27 @@ prometheus::Counter& ReportStore::reports_of(ReportStatus status) {
 Task<Result<ReportOutcome>> ReportStore::handle(Report report, MessageContext context) {
   reports_of(report.status).Increment();
   Op op{.enrollment_id = report.enrollment.id};
-  if (report.status == ReportStatus::idle) co_return co_await idle_.submit(std::move(op));
+  if (!context.url_params.empty()) op.url_params = std::move(context.url_params);
+  if (report.status == ReportStatus::idle) co_return co_await idle(std::move(op), context.body);
   if (!report.command_uuid.empty()) op.uuid = encode_command_uuid(report.command_uuid);
   op.status = op.uuid ? stored_status(report.status) : std::int16_t{-1};
   op.error_chain = json_of(report.error_chain);
+  op.event_body = interest_.sealed_body(EventKind::command_reported, context.body);
   op.body = std::move(context.body);
   auto outcome = co_await answers_.submit(std::move(op));
+  if (outcome && outcome->known) interest_.ring();
   if (outcome && outcome->answered) {
     commands_counter(metrics_, outcome->request_type, label_of(report.status)).Increment();
   }
+  co_return outcome;
+}
+
+Task<Result<ReportOutcome>> ReportStore::idle(Op op, std::string_view body) {
+  const bool recorded = interest_.wants_idle();
+  if (recorded) op.event_body = interest_.sealed_body(EventKind::idle, body);
+  op.recorded = recorded;
+  auto outcome = co_await idle_.submit(std::move(op));
+  if (recorded && outcome && outcome->known) interest_.ring();
   co_return outcome;
 }
 
@@ -220,14 +252,38 @@ std::vector<ReportOutcome> ReportStore::poll(pg::Connection& connection, std::sp
     order.push_back(static_cast<std::int32_t>(order.size()));
     ids.emplace_back(op.enrollment_id);
   }
+  const bool recorded = std::ranges::any_of(ops, &Op::recorded);
+  const auto rows = recorded ? connection.exec(kPollRecorded, order, ids, now, number_of(EventKind::idle),
+                                               url_params_of(ops, order), event_bodies_of(ops, order))
+                             : connection.exec(kPoll, order, ids, now);
   std::vector<ReportOutcome> outcomes(ops.size());
-  for (const auto row : connection.exec(kPoll, order, ids, now)) {
+  for (const auto row : rows) {
     auto& outcome = outcomes[static_cast<std::size_t>(row.get<std::int32_t>(0))];
     outcome.known = true;
     outcome.enrollment = row.int64(1);
     outcome.next = next_of(row);
   }
   return outcomes;
+}
+
+std::vector<std::optional<pg::Json>> ReportStore::url_params_of(std::span<const Op> ops,
+                                                                std::span<const std::int32_t> order) {
+  std::vector<std::optional<pg::Json>> params;
+  for (const auto i : order) {
+    const auto& op = ops[static_cast<std::size_t>(i)];
+    params.push_back(op.url_params ? std::optional(pg::Json{*op.url_params}) : std::nullopt);
+  }
+  return params;
+}
+
+std::vector<std::optional<pg::Bytes>> ReportStore::event_bodies_of(std::span<const Op> ops,
+                                                                   std::span<const std::int32_t> order) {
+  std::vector<std::optional<pg::Bytes>> bodies;
+  for (const auto i : order) {
+    const auto& op = ops[static_cast<std::size_t>(i)];
+    bodies.push_back(op.event_body ? std::optional(pg::Bytes{*op.event_body}) : std::nullopt);
+  }
+  return bodies;
 }
 
 std::vector<ReportOutcome> ReportStore::store(pg::Connection& connection, std::span<const Op> ops, Time now) {
@@ -272,8 +328,8 @@ pg::Params ReportStore::report_params(std::span<const Op> ops, const std::vector
     chains.push_back(op.error_chain ? std::optional(pg::Json{*op.error_chain}) : std::nullopt);
     bodies.push_back({op.body});
   }
-  return pg::Params(order, ids, uuids, statuses, chains, bodies, now,
-                    static_cast<std::int16_t>(EventKind::command_reported));
+  return pg::Params(order, ids, uuids, statuses, chains, bodies, now, number_of(EventKind::command_reported),
+                    url_params_of(ops, order), event_bodies_of(ops, order));
 }
 
 }  // namespace mooring::core

@@ -12,6 +12,7 @@
 #include "base/metrics.hpp"
 #include "base/postgres/batcher.hpp"
 #include "core/command.hpp"
+#include "core/event_interest.hpp"
 #include "core/message.hpp"
 #include "core/message_context.hpp"
 
@@ -37,10 +38,11 @@ struct ReportOutcome {
 /// that are not open are recorded and answered like any other.
 class ReportStore {
  public:
-  ReportStore(const pg::ConnectOptions& connect, const Clock& clock, Logger& log, Metrics& metrics);
+  ReportStore(const pg::ConnectOptions& connect, const EventInterest& interest, const Clock& clock,
+              Logger& log, Metrics& metrics);
 
-  /// The context's body is kept where somebody reads it: inventory answers and results of a person's
-  /// commands.
+  /// The context's body is kept where somebody reads it: inventory answers, results of a person's commands,
+  /// and events where `interest` says so.
   Task<Result<ReportOutcome>> handle(Report report, MessageContext context);
 
  private:
@@ -50,13 +52,22 @@ class ReportStore {
     std::int16_t status = 0;          ///< CommandStatus, or -1 where the report's Status is unknown.
     std::optional<std::string> error_chain;
     std::string body;
+    std::optional<std::string> event_body;  ///< Sealed.
+    std::optional<std::string> url_params;
+    bool recorded = false;  ///< Idle ones only: becomes an event.
   };
+  Task<Result<ReportOutcome>> idle(Op op, std::string_view body);
   static std::vector<ReportOutcome> poll(pg::Connection& connection, std::span<const Op> ops, Time now);
   static std::vector<ReportOutcome> store(pg::Connection& connection, std::span<const Op> ops, Time now);
 
   static pg::Params report_params(std::span<const Op> ops, const std::vector<std::int32_t>& order, Time now);
+  static std::vector<std::optional<pg::Json>> url_params_of(std::span<const Op> ops,
+                                                            std::span<const std::int32_t> order);
+  static std::vector<std::optional<pg::Bytes>> event_bodies_of(std::span<const Op> ops,
+                                                               std::span<const std::int32_t> order);
   prometheus::Counter& reports_of(ReportStatus status);
 
+  const EventInterest& interest_;
   const Clock& clock_;
   Metrics& metrics_;
   pg::Batcher<Op, ReportOutcome> idle_;

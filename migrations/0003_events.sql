@@ -8,3 +8,6 @@ alter table events add column xid xid8 not null default pg_current_xact_id();
 alter table events add column url_params jsonb;
 alter table events add column body bytea;
 alter table events alter column body set storage external;
+-- Nothing looks events up by id alone.
+alter table events drop constraint events_pkey;
+alter table events add primary key (xid, id);

@@ -94,9 +94,10 @@ class World::EndpointTransport final : public simulator::Transport {
 World::World(reconciler::Policy policy)
     : clock(kStart),
       secrets_(crypto::SecretBox::Key{}),
+      interest_(secrets_),
       pool_({.connect = db.connect_options(), .connections = 2}, db.log, db.metrics),
       checkins_(db.connect_options(true), pool_, secrets_, clock, db.log, db.metrics),
-      reports_(db.connect_options(true), clock, db.log, db.metrics),
+      reports_(db.connect_options(true), interest_, clock, db.log, db.metrics),
       payloads_(pool_),
       activity_(db.connect_options(), clock, db.log),
       endpoint_(checkins_, reports_, payloads_, activity_, {}, db.log),

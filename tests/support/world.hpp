@@ -14,6 +14,7 @@
 #include "core/activity.hpp"
 #include "core/checkin.hpp"
 #include "core/device_endpoint.hpp"
+#include "core/event_interest.hpp"
 #include "core/payload_cache.hpp"
 #include "core/report.hpp"
 #include "director/assignments.hpp"
@@ -55,6 +56,7 @@ class World {
   void advance(Duration by) { clock.advance(by); }
   const std::vector<std::int64_t>& pushes() const { return pushes_; }
   const crypto::SecretBox& secrets() const { return secrets_; }
+  core::EventInterest& interest() { return interest_; }  ///< Nobody listens until a test says so.
 
   // ---- the administrator
   void declare(const std::string& name, const std::string& mobileconfig);
@@ -85,6 +87,7 @@ class World {
 
   boost::asio::io_context io_;
   crypto::SecretBox secrets_;
+  core::EventInterest interest_;
   pg::Pool pool_;
   core::CheckinStore checkins_;
   core::ReportStore reports_;

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/event_interest.hpp"
+
+namespace mooring::core {
+namespace {
+
+constexpr std::string_view kBodyContext = "event-body";
+
+}  // namespace
+
+EventInterest::EventInterest(const crypto::SecretBox& secrets, KeepBodies keep)
+    : secrets_(secrets), keep_(keep) {
+  want({}, false);
+}
+
+std::optional<std::string> EventInterest::sealed_body(EventKind kind, std::string_view body) const {
+  if (!wants_body(kind)) return std::nullopt;
+  return secrets_.seal(body, kBodyContext);
+}
+
+Result<std::string> EventInterest::open_body(std::string_view sealed) const {
+  return secrets_.open(sealed, kBodyContext);
+}
+
+void EventInterest::ring() const {
+  if (!has_bell_.load()) return;
+  const std::scoped_lock lock(mutex_);
+  if (bell_) bell_();
+}
+
+void EventInterest::want(EventKinds bodies, bool idle) {
+  if (keep_ == KeepBodies::off) bodies = {};
+  if (keep_ == KeepBodies::on) bodies = EventKinds::of_bits(~std::uint32_t{0});
+  bodies_ = bodies.bits();
+  idle_ = idle;
+}
+
+void EventInterest::on_ring(std::function<void()> bell) {
+  const std::scoped_lock lock(mutex_);
+  bell_ = std::move(bell);
+  has_bell_ = static_cast<bool>(bell_);
+}
+
+}  // namespace mooring::core
