@@ -75,8 +75,11 @@ struct ChainCheck {
   std::span<const std::string> intermediates;  ///< DER; help to find a path.
   Purpose purpose = Purpose::client_auth;
   Time at;
-  std::chrono::seconds skew{0};  ///< Tolerated at both ends of the validity.
+  std::chrono::seconds skew{0};   ///< Tolerated at both ends of the leaf's validity.
+  std::chrono::seconds grace{0};  ///< Tolerated, besides, after its end.
 };
+/// The leaf must name the purpose (or any) in its extended key usage. Signatures in the chain: SHA-256 and
+/// better, RSA keys of 1024 bits and more.
 /// Errors: certificate.untrusted, certificate.expired, certificate.not_yet_valid, certificate.purpose.
 Result<> check_chain(std::string_view leaf_der, const ChainCheck& check);
 

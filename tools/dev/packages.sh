@@ -29,6 +29,7 @@ packages=(
   prometheus                  # tests: promtool, and a real scrape of the dashboard's queries
   slapd ldap-utils            # tests: a real directory
   apache2-utils               # tests: password files as htpasswd and htdigest write them
+  openssl                     # tests: another reader and writer of certificates and signatures
   curl                        # demo and README commands
 )
 
