@@ -20,6 +20,7 @@ packages=(
   libyaml-cpp-dev             # configuration file
   libcli11-dev                # command line
   libplist-dev                # property lists
+  libnghttp2-dev              # HTTP/2 to the push service
   libssl-dev                  # TLS, CMS, X.509
   libldap-dev                 # enrollment asks a directory who somebody is
   libcrypt-dev                # ... or a password file
@@ -31,6 +32,7 @@ packages=(
   apache2-utils               # tests: password files as htpasswd and htdigest write them
   openssl                     # tests: another reader and writer of certificates and signatures
   curl                        # demo and README commands
+  nghttp2-server nghttp2-client # tests and benchmarks: a foreign HTTP/2 peer, and h2load
 )
 
 # The servers are wanted for their programs alone, so nothing of them is started: neither now nor at boot.
