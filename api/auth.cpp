@@ -30,7 +30,7 @@ Result<std::optional<std::string>> ensure_first_token(pg::Connection& connection
   using Made = std::optional<std::string>;
   const auto make = [now](pg::Connection& c) -> Result<Made> {
     c.exec(kAuthTurn);
-    const std::string token = "mrg_" + detail::to_base64url(crypto::random_bytes(kTokenBytes));
+    const std::string token = "mrg_" + to_base64url(crypto::random_bytes(kTokenBytes));
     const bool made = c.exec(kAuthFirst, pg::Bytes{hash_of_token(token)}, now).affected() == 1;
     return made ? Made(token) : std::nullopt;
   };

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "api/detail/text.hpp"
 #include "base/encoding.hpp"
 #include "base/options.hpp"
@@ -23,23 +21,6 @@ std::unexpected<Error> bad_cursor() {
 }
 
 }  // namespace
-
-std::string to_base64url(std::string_view bytes) {
-  std::string text = to_base64(bytes);
-  while (text.ends_with('=')) text.pop_back();
-  std::ranges::replace(text, '+', '-');
-  std::ranges::replace(text, '/', '_');
-  return text;
-}
-
-std::optional<std::string> from_base64url(std::string_view text) {
-  std::string plain(text);
-  if (plain.find_first_of("+/= \t\r\n") != std::string::npos) return std::nullopt;
-  std::ranges::replace(plain, '-', '+');
-  std::ranges::replace(plain, '_', '/');
-  while (plain.size() % 4 != 0) plain += '=';
-  return from_base64(plain);
-}
 
 bool is_storable(std::string_view text) { return text.find('\0') == std::string_view::npos && is_utf8(text); }
 

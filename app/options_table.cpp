@@ -34,6 +34,21 @@ std::span<const OptionSpec> serve_options() {
                  "Whether devices must prove who they are. This version offers only off, which must be said "
                  "explicitly: anyone who reaches the listener can speak for any device.",
                  {"on", "off"}},
+      OptionSpec{"scep-ca-key",
+                 OptionType::choice,
+                 "rsa-2048",
+                 "Key of the device authority, where the first start makes one. With ec-p256 an RSA "
+                 "certificate of its "
+                 "own speaks SCEP for it.",
+                 {"rsa-2048", "rsa-3072", "rsa-4096", "ec-p256"}},
+      OptionSpec{"scep-ca-cert", OptionType::text, "",
+                 "PEM file of an authority to import: its certificate, then those above it. Kept in the "
+                 "database: the "
+                 "file is not needed again."},
+      OptionSpec{"scep-ca-key-file", OptionType::text, "",
+                 "Private key of scep-ca-cert, PEM or DER; RSA or EC."},
+      OptionSpec{"scep-ca-key-password-file", OptionType::text, "",
+                 "File whose first line opens scep-ca-key-file, where that is encrypted."},
       OptionSpec{"api-listen", OptionType::text, "127.0.0.1:8000",
                  "Address for administrators: /v1, /metrics, /healthz, /readyz."},
       OptionSpec{"push-url", OptionType::text, "",

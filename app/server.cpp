@@ -10,6 +10,7 @@
 #include "api/api.hpp"
 #include "api/auth.hpp"
 #include "app/data_dir.hpp"
+#include "app/scep.hpp"
 #include "base/crypto/secret_box.hpp"
 #include "base/http/server.hpp"
 #include "base/postgres/embedded.hpp"
@@ -72,6 +73,7 @@ struct Foundation {
   std::unique_ptr<pg::EmbeddedPostgres> postgres;
   std::string conninfo;
   crypto::SecretBox::Key key{};
+  std::optional<core::CertificateAuthority> authority = std::nullopt;
 };
 
 Result<Foundation> lay_foundation(const Options& options, Logger& log) {
@@ -206,6 +208,10 @@ Result<std::unique_ptr<Server>> Server::start(boost::asio::any_io_executor execu
   if (!foundation) return std::unexpected(foundation.error());
   auto token = prepare_database(foundation->conninfo, clock, log);
   if (!token) return std::unexpected(token.error());
+  auto authority =
+      open_authority(foundation->conninfo, options, crypto::SecretBox(foundation->key), clock, log, metrics);
+  if (!authority) return std::unexpected(authority.error());
+  foundation->authority = std::move(*authority);
   metrics
       .gauge("mooring_build_info", "Which build this is.", {{"version", kVersion}, {"compiler", __VERSION__}})
       .Set(1);

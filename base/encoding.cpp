@@ -103,6 +103,23 @@ std::optional<std::string> from_base64(std::string_view text) {
   return out;
 }
 
+std::string to_base64url(std::string_view bytes) {
+  std::string text = to_base64(bytes);
+  while (text.ends_with('=')) text.pop_back();
+  std::ranges::replace(text, '+', '-');
+  std::ranges::replace(text, '/', '_');
+  return text;
+}
+
+std::optional<std::string> from_base64url(std::string_view text) {
+  std::string plain(text);
+  if (plain.find_first_of("+/= \t\r\n") != std::string::npos) return std::nullopt;
+  std::ranges::replace(plain, '-', '+');
+  std::ranges::replace(plain, '_', '/');
+  while (plain.size() % 4 != 0) plain += '=';
+  return from_base64(plain);
+}
+
 bool is_utf8(std::string_view bytes) {
   std::size_t i = 0;
   const auto byte = [&](std::size_t at) { return static_cast<unsigned char>(bytes[at]); };

@@ -15,6 +15,10 @@ std::string to_base64(std::string_view bytes);
 /// Skips white space (plists wrap their lines); nullopt for any other foreign character or bad length.
 std::optional<std::string> from_base64(std::string_view text);
 
+/// RFC 4648 section 5, without padding; nullopt for anything else.
+std::string to_base64url(std::string_view bytes);
+std::optional<std::string> from_base64url(std::string_view text);
+
 /// True where the bytes are well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms).
 bool is_utf8(std::string_view bytes);
 

@@ -2,6 +2,7 @@
 #include "core/janitor.hpp"
 
 #include "core/counters.hpp"
+#include "core/scep/challenges.hpp"
 
 namespace mooring::core {
 namespace {
@@ -41,6 +42,7 @@ Tidied tidy(pg::Connection& connection, const Retention& retention, Time now) {
   tidied.results = connection.exec(kResults, now - retention.results, retention.batch).affected();
   tidied.requests = connection.exec(kRequests, now - retention.results, retention.batch).affected();
   tidied.events = connection.exec(kEvents, now - retention.events, retention.batch).affected();
+  tidied.challenges = prune_challenges(connection, now, retention.batch);
   return tidied;
 }
 
@@ -73,11 +75,12 @@ void Janitor::run() {
 void Janitor::round(pg::Connection& connection) {
   try {
     const auto tidied = tidy(connection, retention_, clock_.now());
-    if (tidied.expired + tidied.results + tidied.events > 0) {
+    if (tidied.expired + tidied.results + tidied.events + tidied.challenges > 0) {
       log_.debug("old rows removed", {{"expired", tidied.expired},
                                       {"results", tidied.results},
                                       {"requests", tidied.requests},
-                                      {"events", tidied.events}});
+                                      {"events", tidied.events},
+                                      {"challenges", tidied.challenges}});
     }
   } catch (const pg::SqlError& error) {
     log_.warning("old rows could not be removed", {{"error", error.what()}});

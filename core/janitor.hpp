@@ -26,6 +26,7 @@ struct Tidied {
   std::int64_t results = 0;
   std::int64_t requests = 0;
   std::int64_t events = 0;
+  std::int64_t challenges = 0;
 };
 
 /// One round: at most one batch of each. Safe in any number of processes.

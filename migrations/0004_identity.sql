@@ -4,12 +4,15 @@
 alter table devices add column user_name text;           -- who gave credentials at the enrollment URL
 alter table devices add column enrollment_profile text;  -- through which profile it came
 
--- Certificate authorities: `name` is 'device' for the one that SCEP issues from. private_key is sealed.
+-- Certificate authorities: `name` is 'device' for the one that SCEP issues from, 'device:HASH' for one that stood there
+-- before and is still trusted, 'device-ra' for what speaks SCEP where the authority's key cannot. private_key is sealed.
 create table certificate_authorities (
   name text primary key,
   certificate bytea not null,
-  chain bytea not null default '',  -- PEM of what is above an imported one
+  chain text not null default '',  -- PEM of what is above an imported one
   private_key bytea not null,
+  crl bytea,  -- the last one made; null once something was revoked
+  crl_at timestamptz,
   crl_number bigint not null default 0,
   created_at timestamptz not null
 );
@@ -41,6 +44,7 @@ create table certificates (
   not_after timestamptz not null,
   issued_at timestamptz not null,
   renews bytea,        -- hash of the certificate that asked for its own renewal
+  challenge_id bigint, -- which one of scep_challenges let it be issued
   udid text,           -- where the challenge was bound to a device
   serial_number text,  -- ...
   user_name text,

@@ -15,10 +15,6 @@
 
 namespace mooring::api::detail {
 
-/// RFC 4648 section 5, without padding.
-std::string to_base64url(std::string_view bytes);
-std::optional<std::string> from_base64url(std::string_view text);
-
 /// The whole text is a decimal number within the type.
 template <class Integer>
 std::optional<Integer> parse_number(std::string_view text) {

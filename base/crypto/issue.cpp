@@ -80,15 +80,15 @@ bool add_names(X509* x509, const std::vector<std::string>& names) {
 }
 
 bool add_extensions(X509* x509, X509* issuer, const NewCertificate& content) {
-  const char* usage = content.ca                 ? "critical,digitalSignature,keyCertSign,cRLSign"
-                      : content.key_encipherment ? "critical,digitalSignature,keyEncipherment"
-                                                 : "critical,digitalSignature";
+  std::string usage = "critical,digitalSignature";
+  if (content.key_encipherment) usage += ",keyEncipherment";
+  if (content.ca) usage += ",keyCertSign,cRLSign";
   const char* purpose = content.purpose == Purpose::client_auth   ? "clientAuth"
                         : content.purpose == Purpose::server_auth ? "serverAuth"
                                                                   : nullptr;
   return add_extension(x509, issuer, NID_basic_constraints,
                        content.ca ? "critical,CA:TRUE" : "critical,CA:FALSE") &&
-         add_extension(x509, issuer, NID_key_usage, usage) &&
+         add_extension(x509, issuer, NID_key_usage, usage.c_str()) &&
          (purpose == nullptr || add_extension(x509, issuer, NID_ext_key_usage, purpose)) &&
          add_extension(x509, issuer, NID_subject_key_identifier, "hash") &&
          add_extension(x509, issuer, NID_authority_key_identifier, "keyid") &&

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+// SCEP's part of the composition root: the authority, and what the options say of it.
+#pragma once
+
+#include <string>
+
+#include "base/clock.hpp"
+#include "base/crypto/secret_box.hpp"
+#include "base/log.hpp"
+#include "base/metrics.hpp"
+#include "base/options.hpp"
+#include "core/scep/certificate_authority.hpp"
+
+namespace mooring::app {
+
+/// Loads, makes or imports the device authority; says on the log which one it is.
+Result<core::CertificateAuthority> open_authority(const std::string& conninfo, const Options& options,
+                                                  const crypto::SecretBox& secrets, const Clock& clock,
+                                                  Logger& log, Metrics& metrics);
+
+}  // namespace mooring::app
