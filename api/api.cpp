@@ -104,6 +104,7 @@ Task<Response> Api::Impl::serve(Endpoint endpoint, SharedRequest request) {
 void Api::Impl::after_commit(const Answer& answer) {
   if (answer.ring) d.ring();
   if (!answer.push.empty()) d.pusher.request(answer.push);
+  for (const auto& warning : answer.warnings) d.log.warning("api warning", {{"warning", warning}});
   if (answer.queued == 0) return;
   core::commands_counter(d.metrics, answer.queued_type, "queued")
       .Increment(static_cast<double>(answer.queued));
@@ -174,8 +175,8 @@ std::vector<http::Route> Api::routes() {
                     impl->guarded([impl](SharedRequest request) { return impl->push(std::move(request)); })});
   for (const auto endpoints :
        {detail::profile_endpoints(), detail::assignment_endpoints(), detail::device_endpoints(),
-        detail::device_state_endpoints(), detail::command_endpoints(), detail::drift_endpoints(),
-        detail::operation_endpoints()}) {
+        detail::device_state_endpoints(), detail::command_endpoints(), detail::push_certificate_endpoints(),
+        detail::drift_endpoints(), detail::operation_endpoints()}) {
     impl->add(routes, endpoints);
   }
   return routes;

@@ -31,6 +31,7 @@ struct Answer {
   std::vector<std::int64_t> push;  ///< Enrollments to wake.
   std::string queued_type;         ///< RequestType of commands that were queued.
   std::size_t queued = 0;
+  std::vector<std::string> warnings;  ///< For the log.
 
   Answer() = default;
   Answer(http::Response made) : response(std::move(made)) {}  // NOLINT(google-explicit-constructor)
@@ -54,6 +55,7 @@ std::span<const Endpoint> assignment_endpoints();
 std::span<const Endpoint> device_endpoints();
 std::span<const Endpoint> device_state_endpoints();
 std::span<const Endpoint> command_endpoints();
+std::span<const Endpoint> push_certificate_endpoints();
 std::span<const Endpoint> drift_endpoints();
 std::span<const Endpoint> operation_endpoints();
 
