@@ -2,7 +2,6 @@
 #include "base/http/client.hpp"
 
 #include <algorithm>
-#include <array>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -12,8 +11,14 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <optional>
+#include <span>
+#include <tuple>
+#include <utility>
 
 #include "base/http/detail/parser.hpp"
+#include "base/http/detail/tls_context.hpp"
+#include "base/http/detail/transport.hpp"
 #include "base/http/detail/wire.hpp"
 
 namespace mooring::http {
@@ -26,21 +31,24 @@ using detail::Step;
 namespace {
 
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
-constexpr std::size_t kBufferLimit = std::size_t{128} * 1024;
+/// Room for body bytes beside a header of full size.
+constexpr std::size_t kBufferSlack = std::size_t{64} * 1024;
 
 struct BaseUrl {
+  bool tls = false;
   std::string host;
   std::string port = "80";
   std::string authority;
 };
 
 std::optional<BaseUrl> parse_base_url(std::string_view text) {
-  constexpr std::string_view kScheme = "http://";
-  if (!text.starts_with(kScheme)) return std::nullopt;
-  text.remove_prefix(kScheme.size());
+  BaseUrl url;
+  url.tls = text.starts_with("https://");
+  if (!url.tls && !text.starts_with("http://")) return std::nullopt;
+  text.remove_prefix(url.tls ? 8 : 7);
+  if (url.tls) url.port = "443";
   if (text.ends_with('/')) text.remove_suffix(1);
   if (text.empty() || text.find_first_of("/?#@ ") != std::string_view::npos) return std::nullopt;
-  BaseUrl url;
   url.authority = text;
   const auto bracket = text.rfind(']');
   const auto colon = text.rfind(':');
@@ -58,37 +66,46 @@ std::optional<BaseUrl> parse_base_url(std::string_view text) {
 }  // namespace
 
 struct Client::Impl : std::enable_shared_from_this<Client::Impl> {
-  Impl(asio::any_io_executor on, std::string base_url, std::chrono::milliseconds limit)
+  Impl(asio::any_io_executor on, std::string base_url, ClientOptions given)
       : executor(std::move(on)),
         base(std::move(base_url)),
         url(parse_base_url(base)),
-        timeout(limit),
+        options(std::move(given)),
         resolver(executor),
-        socket(executor),
+        transport(tcp::socket(executor)),
         timer(executor) {}
 
-  static Task<Result<Response>> send(std::shared_ptr<Impl> self, Request request);
+  static Task<Result<Response>> send(std::shared_ptr<Impl> self, Request request, ClientLimits limits,
+                                     OnBody on_body);
   Task<Result<Response>> exchange();
-  Task<error_code> connect();
+  Task<Result<>> connect();
+  Task<error_code> connect_tcp();
+  Task<Result<>> start_tls();
   Task<error_code> write();
   Task<Result<Response>> read();
   Task<Step> read_response();
+  Task<std::size_t> receive(std::span<char> room, error_code& ec);
+  /// False where the reader of the body has had enough.
+  bool hand_over_body();
   Result<> check(const Request& candidate) const;
   void start_timer();
   void close();
-  Result<Response> broken(const error_code& ec, std::string_view during) const;
+  Error broken(const error_code& ec, std::string_view during) const;
 
   asio::any_io_executor executor;
   std::string base;
   std::optional<BaseUrl> url;
-  std::chrono::milliseconds timeout;
+  ClientOptions options;
+  SslContext tls;  ///< Made for the first connection.
   tcp::resolver resolver;
-  tcp::socket socket;
+  detail::Transport transport;
   asio::steady_timer timer;
-  Request request;    ///< Under way.
-  Response response;  ///< As far as it has come.
+  Request request;      ///< Under way.
+  ClientLimits limits;  ///< Of the request.
+  OnBody on_body;       ///< Empty: the whole body into the response.
+  Response response;    ///< As far as it has come.
   detail::ResponseReader reader;
-  detail::ReadBuffer buffer{kBufferLimit};
+  detail::ReadBuffer buffer{kBufferSlack};
   std::string out;
   std::uint64_t sent = 0;  ///< Requests so far: a late timer of an earlier one is known by it.
   error_code last_error;   ///< Of the connection, for the message.
@@ -99,15 +116,15 @@ struct Client::Impl : std::enable_shared_from_this<Client::Impl> {
 };
 
 void Client::Impl::close() {
-  error_code ignored;
   resolver.cancel();
-  socket.close(ignored);
+  transport.say_goodbye();
+  transport.close();
   buffer.consume_to({});
 }
 
 void Client::Impl::start_timer() {
   timed_out = false;
-  timer.expires_after(timeout);
+  timer.expires_after(options.timeout);
   timer.async_wait([weak = weak_from_this(), mine = ++sent](const error_code& ec) {
     const auto self = weak.lock();
     if (ec || !self || self->sent != mine || !self->busy) return;
@@ -118,7 +135,8 @@ void Client::Impl::start_timer() {
 
 Result<> Client::Impl::check(const Request& candidate) const {
   if (!url) {
-    return fail(Failure::invalid, "http.base_url", "\"" + base + "\" is not of the form http://host:port.");
+    return fail(Failure::invalid, "http.base_url",
+                "\"" + base + "\" is not of the form http://host:port or https://host:port.");
   }
   if (!detail::is_sane_request_line(candidate)) {
     return fail(Failure::invalid, "http.request_line",
@@ -129,35 +147,40 @@ Result<> Client::Impl::check(const Request& candidate) const {
   return {};
 }
 
-Result<Response> Client::Impl::broken(const error_code& ec, std::string_view during) const {
+Error Client::Impl::broken(const error_code& ec, std::string_view during) const {
   if (timed_out) {
-    return fail(Failure::timeout, "http.timeout",
-                "No answer from " + base + " within " + std::to_string(timeout.count()) + " ms.");
+    return {Failure::timeout, "http.timeout",
+            "No answer from " + base + " within " + std::to_string(options.timeout.count()) + " ms."};
   }
-  return fail(Failure::unavailable, "http.unavailable",
-              "Could not " + std::string(during) + " " + base + ": " +
-                  (ec ? ec.message() : "connection closed") + ".");
+  std::string why = ec ? ec.message() : "connection closed";
+  if (const auto& reason = transport.tls_reason(); !reason.empty()) why += " (TLS: " + reason + ")";
+  return {Failure::unavailable, "http.unavailable",
+          "Could not " + std::string(during) + " " + base + ": " + why + "."};
 }
 
-Task<Result<Response>> Client::Impl::send(std::shared_ptr<Impl> self, Request request) {
+Task<Result<Response>> Client::Impl::send(std::shared_ptr<Impl> self, Request request, ClientLimits limits,
+                                          OnBody on_body) {
   if (auto checked = self->check(request); !checked) co_return std::unexpected(checked.error());
   self->busy = true;
   self->cancelled = false;
   self->request = std::move(request);
+  self->limits = limits;
+  self->buffer.allow(limits.header + kBufferSlack);
+  self->on_body = std::move(on_body);
   self->start_timer();
   auto result = co_await self->exchange();
   if (!result) self->close();
   self->timer.cancel();
   self->request = {};  // A large body is not kept for as long as the connection.
+  self->on_body = nullptr;
   self->busy = false;
   co_return result;
 }
 
 Task<Result<Response>> Client::Impl::exchange() {
-  for (bool kept = socket.is_open();; kept = false) {
+  for (bool kept = transport.is_open();; kept = false) {
     if (!kept) {
-      const auto ec = co_await connect();
-      if (ec || timed_out) co_return broken(ec, "connect to");
+      if (auto connected = co_await connect(); !connected) co_return std::unexpected(connected.error());
     }
     got_bytes = false;
     // A server may answer and close before it has read everything (413): what it said counts, so a failed
@@ -166,54 +189,69 @@ Task<Result<Response>> Client::Impl::exchange() {
     auto result = co_await read();
     if (result) co_return result;
     if (!kept || got_bytes || timed_out || cancelled) {
-      co_return timed_out || got_bytes || !write_error ? std::move(result) : broken(write_error, "send to");
+      if (timed_out || got_bytes || !write_error) co_return result;
+      co_return std::unexpected(broken(write_error, "send to"));
     }
     close();  // Kept, and closed by the server meanwhile: once more on a new connection.
   }
 }
 
-Task<error_code> Client::Impl::connect() {
+Task<Result<>> Client::Impl::connect() {
   close();
+  const auto ec = co_await connect_tcp();
+  if (ec || timed_out) co_return std::unexpected(broken(ec, "connect to"));
+  error_code ignored;
+  transport.socket().set_option(tcp::no_delay(true), ignored);
+  transport.socket().non_blocking(true, ignored);
+  if (url->tls) co_return co_await start_tls();
+  co_return Result<>{};
+}
+
+Task<error_code> Client::Impl::connect_tcp() {
   error_code literal;
   const auto address = asio::ip::make_address(url->host, literal);
   error_code ec;
   if (!literal) {
     const auto port = static_cast<std::uint16_t>(std::min(std::stoul(url->port.substr(0, 6)), 65535UL));
-    std::tie(ec) = co_await socket.async_connect({address, port}, kAwait);
-  } else {
-    auto [resolve_error, found] = co_await resolver.async_resolve(url->host, url->port, kAwait);
-    if (resolve_error) co_return resolve_error;
-    if (timed_out) co_return error_code(asio::error::timed_out);
-    tcp::endpoint used;
-    std::tie(ec, used) = co_await asio::async_connect(socket, found, kAwait);
+    std::tie(ec) = co_await transport.socket().async_connect({address, port}, kAwait);
+    co_return ec;
   }
-  if (ec) co_return ec;
-  error_code ignored;
-  socket.set_option(tcp::no_delay(true), ignored);
-  socket.non_blocking(true, ignored);
+  auto [resolve_error, found] = co_await resolver.async_resolve(url->host, url->port, kAwait);
+  if (resolve_error) co_return resolve_error;
+  if (timed_out) co_return error_code(asio::error::timed_out);
+  tcp::endpoint used;
+  std::tie(ec, used) = co_await asio::async_connect(transport.socket(), found, kAwait);
   co_return ec;
+}
+
+Task<Result<>> Client::Impl::start_tls() {
+  if (!tls) {
+    auto made = detail::make_client_context(options.tls);
+    if (!made) co_return std::unexpected(made.error());
+    tls = std::move(*made);
+  }
+  transport.start_client(tls.get(), url->host);
+  for (;;) {
+    auto ec = transport.handshake();
+    if (!ec) co_return Result<>{};
+    if (ec != asio::error::would_block) co_return std::unexpected(transport.tls_problem(base));
+    std::tie(ec) = co_await transport.socket().async_wait(transport.wanted(), kAwait);
+    if (ec || timed_out) co_return std::unexpected(broken(ec, "connect to"));
+  }
 }
 
 Task<error_code> Client::Impl::write() {
   out.clear();
   detail::append_request_head(out, request, url->authority);
-  std::string_view head = out;
   std::string_view body = request.body;
-  while (!head.empty() || !body.empty()) {
-    const std::array<asio::const_buffer, 2> pieces{asio::buffer(head.data(), head.size()),
-                                                   asio::buffer(body.data(), body.size())};
-    error_code ec;
-    const std::size_t count = socket.write_some(pieces, ec);
-    if (ec == asio::error::would_block) {
-      std::tie(ec) = co_await socket.async_wait(tcp::socket::wait_write, kAwait);
-      if (!ec) continue;
-    }
+  transport.coalesce(out, body);
+  std::string_view head = out;
+  for (;;) {
+    auto ec = transport.write(head, body);
+    if (ec != asio::error::would_block) co_return ec;
+    std::tie(ec) = co_await transport.socket().async_wait(transport.wanted(), kAwait);
     if (ec) co_return ec;
-    const std::size_t of_head = std::min(count, head.size());
-    head.remove_prefix(of_head);
-    body.remove_prefix(count - of_head);
   }
-  co_return error_code{};
 }
 
 Task<Result<Response>> Client::Impl::read() {
@@ -227,24 +265,38 @@ Task<Result<Response>> Client::Impl::read() {
       buffer.shrink();
       co_return std::move(response);
     }
-    if (step == Step::closed || timed_out) co_return broken(last_error, "read the answer of");
+    if (step == Step::closed || timed_out)
+      co_return std::unexpected(broken(last_error, "read the answer of"));
+    if (step == Step::header_too_large || step == Step::body_too_large) {
+      co_return fail(Failure::too_large, "http.response_too_large",
+                     "The answer of " + base + " exceeds the limit of " +
+                         (step == Step::body_too_large
+                              ? std::to_string(limits.body) + " bytes for its body."
+                              : std::to_string(limits.header) + " bytes for its header fields."));
+    }
     co_return fail(Failure::unavailable, "http.bad_response",
                    "The answer of " + base + " is not well-formed HTTP/1.1.");
   }
 }
 
 Task<Step> Client::Impl::read_response() {
-  reader.start(response, request.method == "HEAD");
+  const auto body_limit = on_body ? std::nullopt : std::optional(limits.body);
+  reader.start(response, request.method == "HEAD", limits.header, body_limit);
   for (;;) {
     if (!buffer.empty()) {
       auto bytes = buffer.data();
       const Step step = reader.feed(bytes);
       buffer.consume_to(bytes);
+      if (!hand_over_body()) {
+        close();
+        co_return Step::complete;
+      }
       if (step != Step::need_more) co_return step;
     }
     const auto room = buffer.prepare();
     if (room.empty()) co_return Step::malformed;
-    const auto [ec, count] = co_await socket.async_read_some(asio::buffer(room.data(), room.size()), kAwait);
+    error_code ec;
+    const auto count = co_await receive(room, ec);
     if (ec == asio::error::eof && reader.finish() == Step::complete) co_return Step::complete;
     if (ec) {
       last_error = ec;
@@ -255,12 +307,47 @@ Task<Step> Client::Impl::read_response() {
   }
 }
 
+bool Client::Impl::hand_over_body() {
+  if (!on_body || response.body.empty()) return true;
+  start_timer();
+  const std::string piece = std::exchange(response.body, {});
+  return on_body(piece);
+}
+
+Task<std::size_t> Client::Impl::receive(std::span<char> room, error_code& ec) {
+  std::size_t count = 0;
+  if (!transport.is_tls()) {
+    std::tie(ec, count) =
+        co_await transport.socket().async_read_some(asio::buffer(room.data(), room.size()), kAwait);
+    co_return count;
+  }
+  for (;;) {
+    count = transport.read_some(room, ec);
+    if (ec != asio::error::would_block) co_return count;
+    std::tie(ec) = co_await transport.socket().async_wait(transport.wanted(), kAwait);
+    if (ec) co_return 0;
+  }
+}
+
+Client::Client(asio::any_io_executor executor, std::string base_url, ClientOptions options)
+    : impl_(std::make_shared<Impl>(std::move(executor), std::move(base_url), std::move(options))) {}
+
 Client::Client(asio::any_io_executor executor, std::string base_url, std::chrono::milliseconds timeout)
-    : impl_(std::make_shared<Impl>(std::move(executor), std::move(base_url), timeout)) {}
+    : Client(std::move(executor), std::move(base_url), ClientOptions{.timeout = timeout}) {}
 
 Client::~Client() { close(); }
 
-Task<Result<Response>> Client::send(Request request) { return Impl::send(impl_, std::move(request)); }
+Task<Result<Response>> Client::send(Request request) {
+  return Impl::send(impl_, std::move(request), impl_->options.limits, nullptr);
+}
+
+Task<Result<Response>> Client::send(Request request, ClientLimits limits) {
+  return Impl::send(impl_, std::move(request), limits, nullptr);
+}
+
+Task<Result<Response>> Client::stream(Request request, OnBody on_body) {
+  return Impl::send(impl_, std::move(request), impl_->options.limits, std::move(on_body));
+}
 
 void Client::close() {
   impl_->cancelled = true;
@@ -276,13 +363,17 @@ Task<void> send_once(Client* client, Request request, Result<Response>* result) 
 
 }  // namespace
 
-Result<Response> fetch(const std::string& base_url, Request request, std::chrono::milliseconds timeout) {
+Result<Response> fetch(const std::string& base_url, Request request, ClientOptions options) {
   asio::io_context context(1);
-  Client client(context.get_executor(), base_url, timeout);
+  Client client(context.get_executor(), base_url, std::move(options));
   Result<Response> result = fail(Failure::internal, "http.fetch", "The request did not run.");
   asio::co_spawn(context, send_once(&client, std::move(request), &result), asio::detached);
   context.run();
   return result;
+}
+
+Result<Response> fetch(const std::string& base_url, Request request, std::chrono::milliseconds timeout) {
+  return fetch(base_url, std::move(request), ClientOptions{.timeout = timeout});
 }
 
 }  // namespace mooring::http

@@ -49,13 +49,15 @@ struct Request {
   std::string_view param(std::string_view name) const;  ///< Route parameter; empty where unknown.
 };
 
-/// Takes the pieces of a body whose end is not known when its head goes out.
+/// Takes the pieces of a body whose end is not known when its head goes out. On the thread of the server.
 class BodyWriter {
  public:
   virtual ~BodyWriter() = default;
-  /// Sends `piece` at once. False when the client is gone or the server drains: end the body then.
+  /// Sends `piece` at once; returns when the system has taken it, so that a slow reader slows its writer and
+  /// one that does not read at all is cut off by the server's write timeout. False when the client is gone or
+  /// the server drains (then this piece still went out): end the body.
   virtual Task<bool> write(std::string piece) = 0;
-  /// Waits for `wake_after` or until the client is gone or the server drains (false).
+  /// Waits for `wake_after` or until the client is gone or the server drains (false, at once).
   virtual Task<bool> wait(std::chrono::milliseconds wake_after) = 0;
 };
 
@@ -63,7 +65,8 @@ struct Response {
   int status = 200;
   Headers headers;
   std::string body;
-  /// Where set, `body` is left out and this writes the body (chunked; until close for HTTP/1.0).
+  /// Where set, `body` is left out and this writes the body (chunked; until close for HTTP/1.0). Not called
+  /// for HEAD. An exception that leaves it cuts the connection, so that the client sees a broken body.
   std::function<Task<void>(BodyWriter&)> stream = nullptr;
 
   static Response text(int status, std::string body,

@@ -18,8 +18,6 @@ using beast::string_view;
 constexpr std::uint64_t kReserveAtMost = std::uint64_t{1} << 20U;
 /// A chunk's size line or the trailers; both must fit the buffer as a whole.
 constexpr std::size_t kChunkLineLimit = std::size_t{16} * 1024;
-constexpr std::uint64_t kResponseBodyLimit = std::uint64_t{1} << 30U;
-constexpr std::uint32_t kResponseHeaderLimit = 64 * 1024;
 
 /// What requests and responses have in common: fields and body go straight into our message.
 template <bool kIsRequest>
@@ -101,6 +99,10 @@ Step step_of(const error_code& ec) {
   return Step::malformed;
 }
 
+std::uint32_t clamp_32(std::size_t limit) {
+  return static_cast<std::uint32_t>(std::min<std::size_t>(limit, std::numeric_limits<std::uint32_t>::max()));
+}
+
 /// One put; `bytes` loses what was consumed. need_more also stands for "fine so far".
 template <class Parser>
 Step put_some(Parser& parser, std::string_view& bytes) {
@@ -151,8 +153,7 @@ RequestReader::~RequestReader() = default;
 void RequestReader::start(Request& into) {
   impl_->header_bytes = 0;
   auto& parser = impl_->parser.emplace(into);
-  parser.header_limit(static_cast<std::uint32_t>(
-      std::min<std::size_t>(impl_->header_limit, std::numeric_limits<std::uint32_t>::max())));
+  parser.header_limit(clamp_32(impl_->header_limit));
   parser.body_limit(boost::none);  // Decided by limit_body, once the route is known.
 }
 
@@ -183,22 +184,35 @@ bool RequestReader::expects_something_else() const { return impl_->parser->expec
 
 struct ResponseReader::Impl {
   std::optional<ResponseParser> parser;
+  std::size_t header_limit = 0;
+  std::size_t header_bytes = 0;
 };
 
 ResponseReader::ResponseReader() : impl_(std::make_unique<Impl>()) {}
 ResponseReader::~ResponseReader() = default;
 
-void ResponseReader::start(Response& into, bool without_body) {
+void ResponseReader::start(Response& into, bool without_body, std::size_t header_limit,
+                           std::optional<std::uint64_t> body_limit) {
   auto& parser = impl_->parser.emplace(into);
-  parser.header_limit(kResponseHeaderLimit);
-  parser.body_limit(kResponseBodyLimit);
+  impl_->header_limit = header_limit;
+  impl_->header_bytes = 0;
+  parser.header_limit(clamp_32(header_limit));
+  parser.body_limit(body_limit ? boost::optional<std::uint64_t>(*body_limit) : boost::none);
   parser.skip(without_body);
 }
 
 Step ResponseReader::feed(std::string_view& bytes) {
   while (!bytes.empty()) {
     const std::size_t before = bytes.size();
+    const bool in_header = !impl_->parser->is_header_done();
     const Step step = put_some(*impl_->parser, bytes);
+    if (in_header) {
+      impl_->header_bytes += before - bytes.size();
+      const bool done = impl_->parser->is_header_done();
+      if (impl_->header_bytes + (done ? 0 : bytes.size()) > impl_->header_limit) {
+        return Step::header_too_large;
+      }
+    }
     if (step != Step::need_more) return step;
     if (bytes.size() == before) return step;
   }

@@ -37,6 +37,14 @@ RequestMetrics::RequestMetrics(Metrics& metrics, std::string listener,
   add("none");
 }
 
+void RequestMetrics::add_tls() {
+  constexpr std::array<const char*, 3> kOutcomes{"full", "resumed", "failed"};
+  for (std::size_t i = 0; i < kOutcomes.size(); ++i) {
+    handshakes_[i] = &metrics_.counter("mooring_http_tls_handshakes_total", "TLS handshakes.",
+                                       {{"listener", listener_}, {"outcome", kOutcomes[i]}});
+  }
+}
+
 void RequestMetrics::record(std::size_t route, std::string_view method, int status,
                             std::chrono::steady_clock::duration took) {
   counter(route, method_index(method), status).Increment();

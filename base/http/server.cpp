@@ -157,7 +157,8 @@ Task<void> Server::Impl::accept_loop(std::shared_ptr<Impl> self) {
 
 milliseconds Server::Impl::sweep_interval() const {
   const auto& o = listener->options;
-  const auto shortest = std::min({o.header_timeout, o.body_timeout, o.write_timeout, o.idle_timeout});
+  const auto shortest =
+      std::min({o.header_timeout, o.body_timeout, o.write_timeout, o.idle_timeout, o.handler_timeout});
   return std::clamp(shortest / 8, milliseconds(5), milliseconds(500));
 }
 
@@ -182,7 +183,7 @@ Task<void> Server::Impl::drain(std::shared_ptr<Impl> self, milliseconds grace) {
   auto& listener = *self->listener;
   listener.draining = true;
   self->stop_accepting();
-  for (auto* session : listener.sessions) session->close_if_idle();
+  for (auto* session : listener.sessions) session->begin_drain();
   const auto end = steady_clock::now() + grace;
   while (!listener.sessions.empty() && steady_clock::now() < end) {
     listener.all_closed.expires_at(end);
@@ -221,7 +222,7 @@ std::string Server::url() const {
   std::string host = address.to_string();
   if (address.is_unspecified()) host = address.is_v6() ? "::1" : "127.0.0.1";
   if (address.is_v6()) host = "[" + host + "]";
-  return "http://" + host + ":" + std::to_string(port());
+  return (impl_->listener->options.tls ? "https://" : "http://") + host + ":" + std::to_string(port());
 }
 
 Task<void> Server::drain(milliseconds grace) { return Impl::drain(impl_, grace); }

@@ -29,10 +29,14 @@ struct ServerOptions {
   std::size_t header_limit = std::size_t{64} * 1024;  ///< Bytes of request line and fields: beyond, 431.
   std::size_t body_limit = std::size_t{8} << 20U;     ///< Bytes; beyond, 413. A route may set its own.
   std::size_t max_connections = 20000;                ///< Beyond, new connections are closed at once.
-  std::chrono::milliseconds header_timeout{10000};    ///< From connect or first byte to the last header byte.
+  std::chrono::milliseconds header_timeout{10000};    ///< From connect or first byte to the last header byte;
+                                                      ///< once more for the TLS handshake before it.
   std::chrono::milliseconds body_timeout{60000};      ///< For the body, anew after each 256 KiB.
   std::chrono::milliseconds write_timeout{60000};     ///< For the answer, anew after each 256 KiB.
   std::chrono::milliseconds idle_timeout{120000};     ///< Keep-alive connections without a request.
+  /// For a handler, until its response begins. Beyond, the client gets 504, an error line names the route and
+  /// the connection closes. The handler itself cannot be stopped: its connection stays counted until it ends.
+  std::chrono::milliseconds handler_timeout{120000};
 };
 
 /// Where a request goes. `pattern` is a path with parameters: "/v1/devices/{id}/items". A parameter matches
@@ -62,10 +66,10 @@ class Server {
   /// Binds and accepts. Fails with what the system says (address in use, no permission) and what to do.
   Result<> start();
   std::uint16_t port() const;
-  std::string url() const;  ///< http://host:port as bound; 0.0.0.0 is shown as 127.0.0.1.
+  std::string url() const;  ///< http(s)://host:port as bound; 0.0.0.0 is shown as 127.0.0.1.
 
-  /// Stops accepting, lets running requests finish (answers carry Connection: close), closes idle
-  /// connections at once and all others after `grace`.
+  /// Stops accepting, lets running requests finish (answers carry Connection: close), tells streamed bodies
+  /// to end, closes idle connections at once and all others after `grace`.
   Task<void> drain(std::chrono::milliseconds grace);
 
  private:

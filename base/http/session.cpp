@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/http/detail/session.hpp"
 
-#include <array>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <exception>
+#include <tuple>
 
-#include "base/encoding.hpp"
+#include "base/http/detail/tls_context.hpp"
 
 namespace mooring::http::detail {
 namespace {
@@ -16,13 +16,10 @@ namespace asio = boost::asio;
 using boost::system::error_code;
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 
-/// A transfer that makes this much progress gets its time anew: a large body over a slow link is not an
-/// attack, one byte a minute is.
-constexpr std::size_t kProgress = std::size_t{256} * 1024;
-/// How long what a client still sends is swallowed, so that a reset does not overtake our answer.
-constexpr std::chrono::milliseconds kLinger{2000};
 /// Room for body bytes beside a header of full size.
 constexpr std::size_t kBufferSlack = std::size_t{16} * 1024;
+/// TLS records are taken from the socket as long as there are any: after so many, others get their turn.
+constexpr unsigned kReadsInARow = 16;
 
 std::string address_of(const asio::ip::tcp::socket& socket) {
   error_code ec;
@@ -86,51 +83,43 @@ Listener::Listener(asio::any_io_executor on, ServerOptions given, std::vector<Ro
                 return labels;
               }()),
       log(logger),
-      all_closed(on) {}
+      all_closed(on) {
+  if (options.tls) metrics.add_tls();
+}
 
 Session::Session(std::shared_ptr<Listener> listener, asio::ip::tcp::socket socket)
     : listener_(std::move(listener)),
-      socket_(std::move(socket)),
-      remote_address_(address_of(socket_)),
+      transport_(std::move(socket)),
+      remote_address_(address_of(transport_.socket())),
       reader_(listener_->options.header_limit),
       buffer_(listener_->options.header_limit + kBufferSlack) {
   error_code ignored;  // A socket that refuses these is broken and fails at the first read.
-  socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
-  socket_.non_blocking(true, ignored);
+  transport_.socket().set_option(asio::ip::tcp::no_delay(true), ignored);
+  transport_.socket().non_blocking(true, ignored);
   listener_->sessions.insert(this);
   listener_->metrics.connections().Increment();
-}
-
-Session::~Session() {
-  listener_->sessions.erase(this);
-  if (!listener_->abandoned) listener_->metrics.connections().Decrement();
-  if (listener_->sessions.empty()) listener_->all_closed.cancel();
 }
 
 void Session::check_deadline(SteadyTime now) {
   if (now < deadline_) return;
   disarm();
   timed_out_ = true;
+  if (gave_up_) return close();
+  if (handling_ != kNoHandler) return give_up_on_handler();
   error_code ignored;
-  socket_.cancel(ignored);
-}
-
-void Session::close_if_idle() {
-  error_code ec;
-  if (idle_ && buffer_.empty() && socket_.available(ec) == 0) close();
+  transport_.socket().cancel(ignored);
 }
 
 void Session::close() {
   keep_alive_ = false;
-  error_code ignored;
-  socket_.shutdown(asio::ip::tcp::socket::shutdown_both, ignored);
-  socket_.close(ignored);
+  transport_.close();
 }
 
 Task<void> Session::serve() {
+  if (listener_->options.tls && !co_await handshake()) co_return;
   while (keep_alive_) {
     const Step step = co_await read_header();
-    if (step == Step::closed) co_return;
+    if (step == Step::closed) co_return transport_.say_goodbye();
     if (step == Step::header) {
       co_await serve_request();
     } else {
@@ -141,6 +130,41 @@ Task<void> Session::serve() {
     buffer_.shrink();
   }
   co_await linger();
+}
+
+Task<bool> Session::handshake() {
+  transport_.start_server(listener_->options.tls->impl().current().get());
+  arm(listener_->options.header_timeout);
+  for (;;) {
+    auto ec = transport_.handshake();
+    if (!ec) break;
+    if (ec == asio::error::would_block) {
+      std::tie(ec) = co_await transport_.socket().async_wait(transport_.wanted(), kAwait);
+      if (!ec && !timed_out_) continue;
+    }
+    if (!listener_->abandoned) refuse_handshake();
+    if (transport_.peer_spoke_http()) co_await linger();
+    co_return false;
+  }
+  listener_->metrics.handshake(transport_.resumed() ? TlsHandshake::resumed : TlsHandshake::full);
+  peer_certificate_ = transport_.peer_certificate();
+  co_return true;
+}
+
+void Session::refuse_handshake() {
+  listener_->metrics.handshake(TlsHandshake::failed);
+  const auto why = timed_out_ ? "it took too long" : transport_.tls_problem(remote_address_).message;
+  listener_->log.debug(
+      "TLS handshake failed",
+      {{"listener", listener_->options.name}, {"remote_address", remote_address_}, {"error", why}});
+  if (!transport_.peer_spoke_http()) return;
+  // To people with a browser or a wrong URL, in the protocol that they speak.
+  static constexpr std::string_view kAnswer =
+      "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n"
+      "This address speaks HTTPS: begin the URL with https://.\n";
+  error_code ignored;
+  transport_.socket().write_some(asio::buffer(kAnswer), ignored);
+  unread_body_ = true;  // Its request was not taken.
 }
 
 Task<Step> Session::read_header() {
@@ -174,12 +198,35 @@ Task<Step> Session::read_more() {
   const auto room = buffer_.prepare();
   if (room.empty()) co_return Step::malformed;
   timed_out_ = false;
-  const auto [ec, count] = co_await socket_.async_read_some(asio::buffer(room.data(), room.size()), kAwait);
+  error_code ec;
+  std::size_t count = 0;
+  if (transport_.is_tls()) {
+    count = co_await receive_tls(room, ec);
+  } else {
+    std::tie(ec, count) =
+        co_await transport_.socket().async_read_some(asio::buffer(room.data(), room.size()), kAwait);
+  }
   // Data and the end of the time can come together: the deadline is gone then, so it has to count.
-  if (timed_out_) co_return socket_.is_open() ? Step::timed_out : Step::closed;
+  if (timed_out_) co_return transport_.is_open() ? Step::timed_out : Step::closed;
   if (ec) co_return Step::closed;
   buffer_.commit(count);
   co_return Step::need_more;
+}
+
+Task<std::size_t> Session::receive_tls(std::span<char> room, error_code& ec) {
+  for (;;) {
+    const std::size_t count = transport_.read_some(room, ec);
+    if (ec != asio::error::would_block) {
+      if (++reads_in_a_row_ >= kReadsInARow) {
+        reads_in_a_row_ = 0;
+        co_await asio::post(asio::use_awaitable);
+      }
+      co_return count;
+    }
+    reads_in_a_row_ = 0;
+    std::tie(ec) = co_await transport_.socket().async_wait(transport_.wanted(), kAwait);
+    if (ec || timed_out_) co_return 0;
+  }
 }
 
 void Session::begin_answer() {
@@ -247,7 +294,6 @@ Task<void> Session::serve_request() {
     }
     unread_body_ = false;
   }
-  disarm();
   request_.params = std::move(match.params);
   auto response = co_await handle(match.route);
   co_await answer(label, std::move(response));
@@ -278,32 +324,6 @@ Task<Step> Session::read_body() {
   }
 }
 
-Task<Response> Session::handle(std::size_t route) {
-  request_.id = request_id_;
-  request_.remote_address = remote_address_;
-  const Route& to = listener_->router.routes()[route];
-  std::string what;
-  try {
-    Response response = co_await to.handler(std::move(request_));
-    if (response.status >= 200 && response.status <= 599) co_return response;
-    what = "status " + std::to_string(response.status) + " is not one to answer with";
-  } catch (const std::exception& e) {
-    what = e.what();
-  } catch (...) {
-    what = "something that is no std::exception";
-  }
-  if (!listener_->abandoned) {
-    listener_->log.error("request handler failed", {{"listener", listener_->options.name},
-                                                    {"route", to.pattern},
-                                                    {"method", to.method},
-                                                    {"request_id", request_id_},
-                                                    {"error", what}});
-  }
-  co_return problem({Failure::internal, "http.internal",
-                     "Something went wrong here; the server's log tells what, under this request id."},
-                    request_id_);
-}
-
 Task<void> Session::refuse(Step step, std::size_t route) {
   keep_alive_ = false;
   unread_body_ = true;
@@ -314,77 +334,6 @@ Task<void> Session::refuse(Step step, std::size_t route) {
   begin_answer();
   const auto error = error_of(step, listener_->options);
   co_await answer(route, problem(status_of_step(step), error, request_id_));
-}
-
-Task<void> Session::answer(std::size_t route, Response response) {
-  if (!socket_.is_open() || listener_->abandoned) {
-    keep_alive_ = false;
-    co_return;
-  }
-  if (listener_->draining || equal_ignoring_case(response.headers.get("Connection"), "close"))
-    keep_alive_ = false;
-  out_.clear();
-  append_response_head(out_, response, {request_id_, !keep_alive_, reader_.is_http_1_0()});
-  const bool bodyless = head_only_ || has_no_body(response.status);
-  const bool wrote = co_await write_all(bodyless ? std::string_view{} : std::string_view(response.body));
-  if (!wrote) {
-    keep_alive_ = false;
-    error_code ignored;
-    socket_.close(ignored);
-  }
-  if (listener_->abandoned) co_return;
-  const auto took = std::chrono::steady_clock::now() - started_;
-  listener_->metrics.record(route, method_, response.status, took);
-}
-
-Session::Wrote Session::write_some(std::string_view& body) {
-  while (written_ < out_.size() || !body.empty()) {
-    const std::array<asio::const_buffer, 2> pieces{
-        asio::buffer(out_.data() + written_, out_.size() - written_), asio::buffer(body.data(), body.size())};
-    error_code ec;
-    const std::size_t count = socket_.write_some(pieces, ec);
-    if (ec == asio::error::would_block) return Wrote::would_block;
-    if (ec) return Wrote::failed;
-    const std::size_t of_head = std::min(count, out_.size() - written_);
-    written_ += of_head;
-    body.remove_prefix(count - of_head);
-  }
-  return Wrote::all;
-}
-
-/// Writes out_, then `body`. Nearly always the socket takes all of it at once: then nothing is awaited.
-Task<bool> Session::write_all(std::string_view body) {
-  written_ = 0;
-  timed_out_ = false;
-  std::size_t left_at_arm = body.size();
-  for (bool first = true;; first = false) {
-    const Wrote wrote = write_some(body);
-    if (wrote != Wrote::would_block) {
-      disarm();
-      co_return wrote == Wrote::all;
-    }
-    if (first || left_at_arm - body.size() >= kProgress) {
-      left_at_arm = body.size();
-      arm(listener_->options.write_timeout);
-    }
-    const auto [ec] = co_await socket_.async_wait(asio::ip::tcp::socket::wait_write, kAwait);
-    if (ec || timed_out_) co_return false;
-  }
-}
-
-/// After the last answer: closing with unread bytes would send a reset, which can overtake the answer.
-Task<void> Session::linger() {
-  error_code ec;
-  if (!socket_.is_open()) co_return;
-  if (!unread_body_ && buffer_.empty() && socket_.available(ec) == 0) co_return;
-  socket_.shutdown(asio::ip::tcp::socket::shutdown_send, ec);
-  arm(kLinger);
-  timed_out_ = false;
-  while (!timed_out_) {
-    std::array<char, 4096> nowhere;
-    const auto [error, count] = co_await socket_.async_read_some(asio::buffer(nowhere), kAwait);
-    if (error) co_return;
-  }
 }
 
 }  // namespace mooring::http::detail

@@ -60,6 +60,7 @@ struct ClientTls {
   std::string trust = {};     ///< PEM of roots; empty: the system's.
   TlsIdentity identity = {};  ///< Client certificate; empty: none.
   bool verify = true;         ///< False only where the peer is pinned otherwise (tests).
+  bool resume = true;         ///< A new connection of the same client resumes the last session.
 };
 
 }  // namespace mooring::http

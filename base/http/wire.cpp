@@ -94,11 +94,23 @@ void append_response_head(std::string& out, const Response& response, const Resp
   } else if (frame.http_1_0) {
     out += "Connection: keep-alive\r\n";
   }
-  if (!has_no_body(response.status)) {
+  if (frame.body == ResponseFrame::Body::chunked) {
+    out += "Transfer-Encoding: chunked\r\n";
+  } else if (frame.body == ResponseFrame::Body::sized && !has_no_body(response.status)) {
     out += "Content-Length: ";
     append_number(out, response.body.size());
     out += "\r\n";
   }
+  out += "\r\n";
+}
+
+void append_chunk(std::string& out, std::string_view piece) {
+  if (piece.empty()) return;
+  std::array<char, 16> digits;
+  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), piece.size(), 16).ptr;
+  out.append(digits.data(), end);
+  out += "\r\n";
+  out += piece;
   out += "\r\n";
 }
 

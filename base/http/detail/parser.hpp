@@ -61,7 +61,8 @@ class ResponseReader {
   ResponseReader& operator=(const ResponseReader&) = delete;
 
   /// `without_body`: the answer to HEAD has none whatever its fields say.
-  void start(Response& into, bool without_body);
+  void start(Response& into, bool without_body, std::size_t header_limit,
+             std::optional<std::uint64_t> body_limit);
   /// Never answers Step::header: only whole responses matter to a client.
   Step feed(std::string_view& bytes);
   /// The peer closed: complete where the body was to end so, malformed otherwise.

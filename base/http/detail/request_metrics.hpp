@@ -4,6 +4,7 @@
 
 #include <array>
 #include <chrono>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,11 +13,16 @@
 
 namespace mooring::http::detail {
 
+enum class TlsHandshake : std::uint8_t { full, resumed, failed };
+
 class RequestMetrics {
  public:
   /// `routes`: method and pattern of each; their successes and failures exist from zero on.
   RequestMetrics(Metrics& metrics, std::string listener,
                  const std::vector<std::pair<std::string, std::string>>& routes);
+  /// Makes the series of a listener that speaks TLS.
+  void add_tls();
+  void handshake(TlsHandshake outcome) { handshakes_[static_cast<std::size_t>(outcome)]->Increment(); }
 
   /// For `route` of requests that reached none.
   std::size_t no_route() const { return routes_.size() - 1; }
@@ -41,6 +47,7 @@ class RequestMetrics {
   std::string listener_;
   std::vector<PerRoute> routes_;
   prometheus::Gauge& connections_;
+  std::array<prometheus::Counter*, 3> handshakes_{};
 };
 
 }  // namespace mooring::http::detail

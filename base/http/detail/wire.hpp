@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cstdint>
 #include <cstring>
 #include <memory>
 #include <span>
@@ -14,14 +15,19 @@
 namespace mooring::http::detail {
 
 struct ResponseFrame {
+  enum class Body : std::uint8_t { sized, chunked, until_close };
   std::string_view request_id;
   bool close = false;     ///< Adds Connection: close.
   bool http_1_0 = false;  ///< Needs Connection: keep-alive said aloud.
+  Body body = Body::sized;
 };
 
 /// Status line and fields up to the empty line. Framing fields (Content-Length, Connection, Date, ...) are
 /// written here and ignored where a handler set them; line breaks inside values become spaces.
 void append_response_head(std::string& out, const Response& response, const ResponseFrame& frame);
+
+/// One chunk of a chunked body. Nothing where `piece` is empty: that would be the last one.
+void append_chunk(std::string& out, std::string_view piece);
 
 /// `authority` is used where the request has no Host of its own.
 void append_request_head(std::string& out, const Request& request, std::string_view authority);
@@ -41,6 +47,9 @@ std::string make_request_id();
 class ReadBuffer {
  public:
   explicit ReadBuffer(std::size_t limit) : limit_(std::max(limit, kSmall)) {}
+
+  /// Raises the limit.
+  void allow(std::size_t limit) { limit_ = std::max(limit_, limit); }
 
   bool empty() const { return begin_ == end_; }
   std::string_view data() const { return {bytes_.get() + begin_, end_ - begin_}; }

@@ -137,6 +137,7 @@ class RawConnection {
     return true;
   }
   void finish_sending() { ::shutdown(fd_, SHUT_WR); }
+  int descriptor() const { return fd_; }
 
   /// One response: head and as many bytes of body as it announces (none where `head`).
   std::string response(bool head = false) {
