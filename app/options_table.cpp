@@ -49,6 +49,13 @@ std::span<const OptionSpec> serve_options() {
                  "Private key of scep-ca-cert, PEM or DER; RSA or EC."},
       OptionSpec{"scep-ca-key-password-file", OptionType::text, "",
                  "File whose first line opens scep-ca-key-file, where that is encrypted."},
+      OptionSpec{"user-authenticate",
+                 OptionType::choice,
+                 "refuse",
+                 "What a Mac is told when a network or mobile user logs in (UserAuthenticate): refuse leaves "
+                 "the user unmanaged for that session, allow brings the user's channel up without asking for "
+                 "a password.",
+                 {"refuse", "allow"}},
       OptionSpec{"api-listen", OptionType::text, "127.0.0.1:8000",
                  "Address for administrators: /v1, /metrics, /healthz, /readyz."},
       OptionSpec{"push-url", OptionType::text, "",

@@ -55,6 +55,12 @@ core::KeepBodies keep_bodies(const Options& options) {
   return keep == "on" ? core::KeepBodies::on : core::KeepBodies::automatic;
 }
 
+core::CheckinOptions checkin_options(const Options& options) {
+  const bool allow = options.text("user-authenticate") == "allow";
+  return {.user_authenticate =
+              allow ? core::UserAuthenticatePolicy::allow : core::UserAuthenticatePolicy::refuse};
+}
+
 Result<> check_identity(const Options& options, Logger& log) {
   if (options.text("device-identity") != "off") {
     return fail(
@@ -153,7 +159,8 @@ struct Server::Parts {
              .poll = options.duration("reconcile-poll")},
             [this](std::span<const std::int64_t> enrollments) { pusher.request(enrollments); }, clock, log,
             metrics),
-        checkins(connection(conninfo, "checkin", true), pool, secrets, clock, log, metrics),
+        checkins(connection(conninfo, "checkin", true), pool, secrets, interest, clock, log, metrics,
+                 checkin_options(options)),
         reports(connection(conninfo, "report", true), interest, clock, log, metrics),
         payloads(pool),
         activity(connection(conninfo, "activity", true), clock, log),

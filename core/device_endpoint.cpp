@@ -3,6 +3,7 @@
 
 #include "base/encoding.hpp"
 #include "base/plist/plist.hpp"
+#include "core/url_params.hpp"
 
 namespace mooring::core {
 namespace {
@@ -49,6 +50,7 @@ Task<http::Response> DeviceEndpoint::serve(http::Request request, Expected expec
   const bool checkin = expected == Expected::checkin ||
                        (expected == Expected::either && (says_checkin(request) || is_checkin(*message)));
   MessageContext context;
+  context.url_params = url_params_json(request.query());
   context.request_id = std::move(request.id);
   context.body = std::move(request.body);
   if (checkin) co_return co_await serve_checkin(std::move(*message), std::move(context));
@@ -73,8 +75,7 @@ Task<http::Response> DeviceEndpoint::serve_checkin(plist::Dict message, MessageC
   activity_.touch(outcome->enrollment);
   // After Authenticate alone there is nobody to send anything to: TokenUpdate follows and rings.
   if (observed_ && !is_authenticate) observed_();
-  if (outcome->reply.empty()) co_return empty();
-  co_return http::Response::text(200, std::move(outcome->reply), kXml);
+  co_return http::Response::text(outcome->status, std::move(outcome->reply), outcome->content_type);
 }
 
 Task<http::Response> DeviceEndpoint::serve_report(plist::Dict message, MessageContext context) {

@@ -3,8 +3,12 @@
 //   enrollment_id, created_at, kind     always
 //   url_params                          MessageContext::url_params, NULL where that is empty
 //   body                                what EventInterest::sealed_body() answers for the message
-//   detail                              token_updated: {"token_update_tally": 1}; reports: the ErrorChain;
-//   NULL status, command_uuid, request_type  reports only
+//   detail                              JSON, or NULL. token_updated: {"token_update_tally": 1};
+//   authenticated:
+//                                       certificate_hash, user_name, enrollment_profile, renewal where known;
+//                                       user_authenticated: allowed, user_id, user_short_name,
+//                                       user_long_name; declarations_read: endpoint; reports: the ErrorChain
+//   status, command_uuid, request_type  reports only
 // xid and id are the event's position and fill themselves (migrations/0003_events.sql).
 #pragma once
 
@@ -30,6 +34,8 @@ enum class EventKind : std::int16_t {
   return_to_service = 11,
   idle = 12,  ///< A connection with nothing to report; recorded only for consumers that ask for it.
 };
+
+inline std::int16_t number_of(EventKind kind) { return static_cast<std::int16_t>(kind); }
 
 /// Every kind, in the order of their numbers.
 std::span<const EventKind> event_kinds();

@@ -15,9 +15,9 @@ namespace {
 
 constexpr std::size_t kLongestEnrollmentId = 255;
 constexpr std::string_view kSharedIpadUserId = "FFFFFFFF-FFFF-FFFF-FFFF-FFFFFFFFFFFF";
-constexpr std::array<std::string_view, 6> kOtherMessageTypes = {"UserAuthenticate",  "SetBootstrapToken",
-                                                                "GetBootstrapToken", "DeclarativeManagement",
-                                                                "GetToken",          "ReturnToService"};
+constexpr std::array<std::string_view, 9> kMessageTypes = {
+    "Authenticate",      "TokenUpdate",           "CheckOut", "UserAuthenticate", "SetBootstrapToken",
+    "GetBootstrapToken", "DeclarativeManagement", "GetToken", "ReturnToService"};
 
 std::unexpected<Error> bad_enrollment_id(std::string_view why) {
   return fail(Failure::invalid, "checkin.bad_enrollment_id", fmt::format("the message has {}", why));
@@ -40,13 +40,6 @@ Result<std::string> identifier_of(const plist::Dict& message, std::string_view k
   const auto* text = value->as<std::string>();
   if (text == nullptr) return bad_enrollment_id(fmt::format("a {} that is no string", key));
   return *text;
-}
-
-// A device whose identifier held a ':' could pass for a user channel of another device.
-Result<std::string> device_identifier_of(const plist::Dict& message, std::string_view key) {
-  auto identifier = identifier_of(message, key);
-  if (identifier && identifier->contains(':')) return bad_enrollment_id(fmt::format("a ':' in {}", key));
-  return identifier;
 }
 
 Result<EnrollmentId> bounded(EnrollmentId enrollment) {
@@ -143,15 +136,17 @@ std::vector<ErrorChainItem> error_chain_of(const plist::Dict& message) {
 }  // namespace
 
 Result<EnrollmentId> resolve_enrollment_id(const plist::Dict& message) {
-  auto udid = device_identifier_of(message, "UDID");
+  auto udid = identifier_of(message, "UDID");
   if (!udid) return std::unexpected(udid.error());
   if (!udid->empty()) return on_device(std::move(*udid), message);
-  auto enrollment_id = device_identifier_of(message, "EnrollmentID");
+  auto enrollment_id = identifier_of(message, "EnrollmentID");
   if (!enrollment_id) return std::unexpected(enrollment_id.error());
   if (!enrollment_id->empty()) return on_user_enrollment(std::move(*enrollment_id), message);
   return fail(Failure::invalid, "checkin.no_enrollment_id",
               "the message has neither a UDID nor an EnrollmentID");
 }
+
+std::span<const std::string_view> checkin_types() { return kMessageTypes; }
 
 bool is_checkin(const plist::Dict& message) { return message.find("MessageType") != nullptr; }
 
@@ -164,7 +159,7 @@ Result<Checkin> parse_checkin(const plist::Dict& message) {
   if (*type == "TokenUpdate") return token_update_of(std::move(*enrollment), message);
   // Sent once and never repeated: a CheckOut without its Topic still says who left.
   if (*type == "CheckOut") return CheckOut{std::move(*enrollment)};
-  if (std::ranges::find(kOtherMessageTypes, *type) != kOtherMessageTypes.end()) {
+  if (std::ranges::find(kMessageTypes, *type) != kMessageTypes.end()) {
     return OtherCheckin{std::move(*enrollment), *type};
   }
   return fail(Failure::invalid, "checkin.unknown_message_type",

@@ -5,7 +5,9 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -23,17 +25,22 @@ enum class EnrollmentKind : std::uint8_t {
   user_enrollment = 4,
 };
 
-/// One MDM channel. Identifiers keep their case and form.
+/// One MDM channel. Identifiers keep their case and form; whatever a device sent is an identifier.
 struct EnrollmentId {
-  std::string id;
+  std::string id;  ///< Of the device, or DEVICE:USER.
   EnrollmentKind kind = EnrollmentKind::device;
   std::string parent;  ///< The device channel of a user channel; empty on device channels.
+
+  const std::string& device() const { return parent.empty() ? id : parent; }
+  /// Bytes of `id` that name the device of a user channel; 0 on device channels. A ':' may stand anywhere in
+  /// an identifier: `id` and this together name a channel, `id` alone does not.
+  std::int16_t parent_length() const { return static_cast<std::int16_t>(parent.size()); }
   bool operator==(const EnrollmentId&) const = default;
 };
 
 /// UDID first, then EnrollmentID. An empty key counts as absent.
-/// Errors: checkin.no_enrollment_id, checkin.bad_enrollment_id (no string, longer than 255 bytes, a device
-/// identifier with the ':' that separates devices from users, a Shared iPad without UserShortName).
+/// Errors: checkin.no_enrollment_id, checkin.bad_enrollment_id (no string, longer than 255 bytes, a Shared
+/// iPad without UserShortName).
 Result<EnrollmentId> resolve_enrollment_id(const plist::Dict& message);
 
 struct Authenticate {
@@ -75,6 +82,9 @@ struct OtherCheckin {
 };
 
 using Checkin = std::variant<Authenticate, TokenUpdate, CheckOut, OtherCheckin>;
+
+/// Every MessageType that Apple knows.
+std::span<const std::string_view> checkin_types();
 
 /// True for check-ins (MessageType), false for reports; both may come to one URL.
 bool is_checkin(const plist::Dict& message);

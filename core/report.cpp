@@ -27,10 +27,11 @@ namespace {
   "  order by c.priority desc, c.id limit 1"                                                                \
   ") n on true "
 
-#define MOORING_POLL_KNOWN                                             \
-  "from (select i.ord, e.id as enrollment, e.device_id"                \
-  "      from unnest($1::int4[], $2::text[]) as i(ord, enrollment_id)" \
-  "      join enrollments e on e.enrollment_id = i.enrollment_id) k "
+#define MOORING_POLL_KNOWN                                                                              \
+  "from (select i.ord, e.id as enrollment, e.device_id"                                                 \
+  "      from unnest($1::int4[], $2::text[], $4::int2[]) as i(ord, enrollment_id, parent_length)"       \
+  "      join enrollments e on e.enrollment_id = i.enrollment_id and e.parent_length = i.parent_length" \
+  ") k "
 constexpr pg::Statement kPoll{"report_poll", R"(
 select k.ord, k.enrollment, n.uuid, n.payload_id )" MOORING_POLL_KNOWN MOORING_NEXT_COMMAND(
                                                  "true", "$3::timestamptz")};
@@ -38,37 +39,38 @@ select k.ord, k.enrollment, n.uuid, n.payload_id )" MOORING_POLL_KNOWN MOORING_N
 constexpr pg::Statement kPollRecorded{"report_poll_recorded", R"(
 with recorded as (
   insert into events (created_at, enrollment_id, kind, url_params, body)
-  select $3, e.id, $4, i.url_params, i.body
-  from unnest($1::int4[], $2::text[], $5::jsonb[], $6::bytea[]) as i(ord, enrollment_id, url_params, body)
-  join enrollments e on e.enrollment_id = i.enrollment_id order by i.ord
+  select $3, e.id, $5, i.url_params, i.body
+  from unnest($1::int4[], $2::text[], $4::int2[], $6::jsonb[], $7::bytea[])
+    as i(ord, enrollment_id, parent_length, url_params, body)
+  join enrollments e on e.enrollment_id = i.enrollment_id and e.parent_length = i.parent_length order by i.ord
 )
 select k.ord, k.enrollment, n.uuid, n.payload_id )" MOORING_POLL_KNOWN MOORING_NEXT_COMMAND(
                                                                   "true", "$3::timestamptz")};
 
 // The pieces of the two statements that store reports. `which`: "left join" where commands may not be open.
-#define MOORING_REPORTS_KNOWN(which)                                                                     \
-  "with known as materialized ("                                                                         \
-  "  select i.ord, i.uuid, i.status, i.error_chain, i.body, i.url_params, i.event_body,"                 \
-  "         e.id as enrollment, e.device_id,"                                                            \
-  "         c.id as command, c.payload_id, c.item_id, c.version_id, c.created_at, c.status as was,"      \
-  "         p.request_type"                                                                              \
-  "  from unnest($1::int4[], $2::text[], $3::bytea[], $4::int2[], $5::jsonb[], $6::bytea[],"             \
-  "              $9::jsonb[], $10::bytea[])"                                                             \
-  "    as i(ord, enrollment_id, uuid, status, error_chain, body, url_params, event_body)"                \
-  "  join enrollments e on e.enrollment_id = i.enrollment_id " which                                     \
-  " commands c on c.enrollment_id = e.id and c.uuid = i.uuid " which                                     \
-  " payloads p on p.id = c.payload_id"                                                                   \
-  "), closed as ("                                                                                       \
-  "  delete from commands c using known k where c.id = k.command and k.status >= 2"                      \
-  "  returning k.ord, k.was"                                                                             \
-  "), stored as ("                                                                                       \
-  "  insert into command_results (enrollment_id, uuid, payload_id, request_type, status, item_id,"       \
-  "                               created_at, answered_at, error_chain, body)"                           \
-  "  select k.enrollment, k.uuid, k.payload_id, k.request_type, k.status, k.item_id, k.created_at, $7,"  \
-  "         k.error_chain, case when k.item_id is null then k.body end"                                  \
-  "  from known k where k.ord in (select ord from closed)"                                               \
-  "  on conflict (enrollment_id, uuid) do update set"                                                    \
-  "    status = excluded.status, answered_at = excluded.answered_at, error_chain = excluded.error_chain" \
+#define MOORING_REPORTS_KNOWN(which)                                                                       \
+  "with known as materialized ("                                                                           \
+  "  select i.ord, i.uuid, i.status, i.error_chain, i.body, i.url_params, i.event_body,"                   \
+  "         e.id as enrollment, e.device_id,"                                                              \
+  "         c.id as command, c.payload_id, c.item_id, c.version_id, c.created_at, c.status as was,"        \
+  "         p.request_type"                                                                                \
+  "  from unnest($1::int4[], $2::text[], $3::bytea[], $4::int2[], $5::jsonb[], $6::bytea[],"               \
+  "              $9::jsonb[], $10::bytea[], $11::int2[])"                                                  \
+  "    as i(ord, enrollment_id, uuid, status, error_chain, body, url_params, event_body, parent_length)"   \
+  "  join enrollments e on e.enrollment_id = i.enrollment_id and e.parent_length = i.parent_length " which \
+  " commands c on c.enrollment_id = e.id and c.uuid = i.uuid " which                                       \
+  " payloads p on p.id = c.payload_id"                                                                     \
+  "), closed as ("                                                                                         \
+  "  delete from commands c using known k where c.id = k.command and k.status >= 2"                        \
+  "  returning k.ord, k.was"                                                                               \
+  "), stored as ("                                                                                         \
+  "  insert into command_results (enrollment_id, uuid, payload_id, request_type, status, item_id,"         \
+  "                               created_at, answered_at, error_chain, body)"                             \
+  "  select k.enrollment, k.uuid, k.payload_id, k.request_type, k.status, k.item_id, k.created_at, $7,"    \
+  "         k.error_chain, case when k.item_id is null then k.body end"                                    \
+  "  from known k where k.ord in (select ord from closed)"                                                 \
+  "  on conflict (enrollment_id, uuid) do update set"                                                      \
+  "    status = excluded.status, answered_at = excluded.answered_at, error_chain = excluded.error_chain"   \
   "), "
 // `recorded`: reports that become events; `changed`: those among them that closed or deferred a command.
 #define MOORING_REPORTS_RECORDED(recorded, changed)                                                        \
@@ -182,8 +184,6 @@ std::optional<std::string> json_of(const std::vector<ErrorChainItem>& chain) {
   return json.dump();
 }
 
-std::int16_t number_of(EventKind kind) { return static_cast<std::int16_t>(kind); }
-
 std::optional<NextCommand> next_of(const pg::Row& row) {
   if (row.is_null(2)) return std::nullopt;
   return NextCommand{std::string(row.get<pg::Bytes>(2).view), row.get<std::int32_t>(3)};
@@ -220,7 +220,7 @@ prometheus::Counter& ReportStore::reports_of(ReportStatus status) {
 
 Task<Result<ReportOutcome>> ReportStore::handle(Report report, MessageContext context) {
   reports_of(report.status).Increment();
-  Op op{.enrollment_id = report.enrollment.id};
+  Op op{.enrollment_id = report.enrollment.id, .parent_length = report.enrollment.parent_length()};
   if (!context.url_params.empty()) op.url_params = std::move(context.url_params);
   if (report.status == ReportStatus::idle) co_return co_await idle(std::move(op), context.body);
   if (!report.command_uuid.empty()) op.uuid = encode_command_uuid(report.command_uuid);
@@ -248,14 +248,17 @@ Task<Result<ReportOutcome>> ReportStore::idle(Op op, std::string_view body) {
 std::vector<ReportOutcome> ReportStore::poll(pg::Connection& connection, std::span<const Op> ops, Time now) {
   std::vector<std::int32_t> order;
   std::vector<std::string_view> ids;
+  std::vector<std::int16_t> parent_lengths;
   for (const auto& op : ops) {
     order.push_back(static_cast<std::int32_t>(order.size()));
     ids.emplace_back(op.enrollment_id);
+    parent_lengths.push_back(op.parent_length);
   }
   const bool recorded = std::ranges::any_of(ops, &Op::recorded);
-  const auto rows = recorded ? connection.exec(kPollRecorded, order, ids, now, number_of(EventKind::idle),
-                                               url_params_of(ops, order), event_bodies_of(ops, order))
-                             : connection.exec(kPoll, order, ids, now);
+  const auto rows =
+      recorded ? connection.exec(kPollRecorded, order, ids, now, parent_lengths, number_of(EventKind::idle),
+                                 url_params_of(ops, order), event_bodies_of(ops, order))
+               : connection.exec(kPoll, order, ids, now, parent_lengths);
   std::vector<ReportOutcome> outcomes(ops.size());
   for (const auto row : rows) {
     auto& outcome = outcomes[static_cast<std::size_t>(row.get<std::int32_t>(0))];
@@ -316,6 +319,7 @@ std::vector<ReportOutcome> ReportStore::store(pg::Connection& connection, std::s
 pg::Params ReportStore::report_params(std::span<const Op> ops, const std::vector<std::int32_t>& order,
                                       Time now) {
   std::vector<std::string_view> ids;
+  std::vector<std::int16_t> parent_lengths;
   std::vector<std::optional<pg::Bytes>> uuids;
   std::vector<std::int16_t> statuses;
   std::vector<std::optional<pg::Json>> chains;
@@ -323,13 +327,14 @@ pg::Params ReportStore::report_params(std::span<const Op> ops, const std::vector
   for (const auto i : order) {
     const auto& op = ops[static_cast<std::size_t>(i)];
     ids.emplace_back(op.enrollment_id);
+    parent_lengths.push_back(op.parent_length);
     uuids.push_back(op.uuid ? std::optional(pg::Bytes{*op.uuid}) : std::nullopt);
     statuses.push_back(op.status);
     chains.push_back(op.error_chain ? std::optional(pg::Json{*op.error_chain}) : std::nullopt);
     bodies.push_back({op.body});
   }
   return pg::Params(order, ids, uuids, statuses, chains, bodies, now, number_of(EventKind::command_reported),
-                    url_params_of(ops, order), event_bodies_of(ops, order));
+                    url_params_of(ops, order), event_bodies_of(ops, order), parent_lengths);
 }
 
 }  // namespace mooring::core

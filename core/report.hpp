@@ -48,6 +48,7 @@ class ReportStore {
  private:
   struct Op {
     std::string enrollment_id;
+    std::int16_t parent_length = 0;   ///< See EnrollmentId.
     std::optional<std::string> uuid;  ///< Encoded.
     std::int16_t status = 0;          ///< CommandStatus, or -1 where the report's Status is unknown.
     std::optional<std::string> error_chain;

@@ -13,7 +13,7 @@ namespace {
   "select d.id, d.udid, d.serial_number, d.device_name, d.model, d.model_name, d.product_name, "   \
   "d.os_version, d.build_version, coalesce(e.enrolled, false), e.seen, "                           \
   "(select count(*) from device_items s where s.device_id = d.id and s.drift_since is not null), " \
-  "d.created_at "                                                                                  \
+  "d.created_at, d.user_name, d.enrollment_profile "                                               \
   "from devices d left join lateral ("                                                             \
   "  select bool_or(n.enabled) filter (where n.kind in (0, 3)) as enrolled, "                      \
   "         max(greatest(a.last_seen_at, n.token_updated_at, n.authenticated_at)) as seen "        \
@@ -35,7 +35,8 @@ constexpr pg::Statement kDevicesFacts{"devices_facts", "select facts, facts_at f
 constexpr pg::Statement kDevicesEnrollments{"devices_enrollments", R"(
 select e.id, e.enrollment_id, e.kind, e.enabled, e.token_update_tally, e.awaiting_configuration,
        e.push_token is not null, e.topic, e.user_short_name, e.user_long_name, e.authenticated_at,
-       e.token_updated_at, e.checked_out_at, greatest(a.last_seen_at, e.token_updated_at, e.authenticated_at)
+       e.token_updated_at, e.checked_out_at, greatest(a.last_seen_at, e.token_updated_at, e.authenticated_at),
+       e.unlock_token is not null, e.bootstrap_token is not null
 from enrollments e left join enrollment_activity a on a.enrollment_id = e.id
 where e.device_id = $1 order by e.id)"};
 constexpr pg::Statement kDevicesChannel{"devices_channel", R"(
@@ -85,6 +86,8 @@ Device read_device(const pg::Row& row) {
   device.last_seen_at = row.get<std::optional<Time>>(10);
   device.drifted = row.int64(11);
   device.created_at = row.get<Time>(12);
+  device.user_name = row.get<std::optional<std::string>>(13);
+  device.enrollment_profile = row.get<std::optional<std::string>>(14);
   return device;
 }
 
@@ -102,6 +105,8 @@ Enrollment read_enrollment(const pg::Row& row) {
   enrollment.token_updated_at = row.get<std::optional<Time>>(11);
   enrollment.checked_out_at = row.get<std::optional<Time>>(12);
   enrollment.last_seen_at = row.get<std::optional<Time>>(13);
+  enrollment.has_unlock_token = row.get<bool>(14);
+  enrollment.has_bootstrap_token = row.get<bool>(15);
   return enrollment;
 }
 
@@ -182,7 +187,7 @@ Result<std::int64_t> device_channel(pg::Connection& connection, std::int64_t dev
 
 std::optional<std::int64_t> find_enrollment(pg::Connection& connection, std::string_view enrollment_id) {
   const auto rows = connection.exec(kDevicesFindEnrollment, enrollment_id);
-  if (rows.empty()) return std::nullopt;
+  if (rows.size() != 1) return std::nullopt;
   return rows[0].int64(0);
 }
 

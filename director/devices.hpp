@@ -26,9 +26,11 @@ struct Device {
   std::optional<std::string> product_name;
   std::optional<std::string> os_version;
   std::optional<std::string> build_version;
-  bool enrolled = false;             ///< Its device channel takes commands.
-  std::optional<Time> last_seen_at;  ///< Of any of its channels; up to ten minutes late.
-  std::int64_t drifted = 0;          ///< Items that differ from what is declared.
+  std::optional<std::string> user_name;           ///< Who enrolled it, where somebody gave credentials.
+  std::optional<std::string> enrollment_profile;  ///< Through which profile it came, where known.
+  bool enrolled = false;                          ///< Its device channel takes commands.
+  std::optional<Time> last_seen_at;               ///< Of any of its channels; up to ten minutes late.
+  std::int64_t drifted = 0;                       ///< Items that differ from what is declared.
   Time created_at;
 };
 
@@ -57,6 +59,8 @@ struct Enrollment {
   std::int32_t token_update_tally = 0;
   bool awaiting_configuration = false;
   bool has_push_token = false;
+  bool has_unlock_token = false;
+  bool has_bootstrap_token = false;
   std::optional<std::string> topic;
   std::optional<std::string> user_short_name;
   std::optional<std::string> user_long_name;
@@ -69,6 +73,7 @@ std::string_view name_of(core::EnrollmentKind kind);
 std::vector<Enrollment> enrollments_of_device(pg::Connection& connection, std::int64_t device);
 /// The enrollment that is the device itself; device.no_channel where there is none.
 Result<std::int64_t> device_channel(pg::Connection& connection, std::int64_t device);
+/// nullopt also where the text names two channels: DEVICE:USER is another device's name as well.
 std::optional<std::int64_t> find_enrollment(pg::Connection& connection, std::string_view enrollment_id);
 
 /// What somebody named as a target of a command, and what it stands for.

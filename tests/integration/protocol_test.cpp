@@ -161,20 +161,6 @@ TEST_F(Protocol, CheckOutDisablesTheChannelItComesFrom) {
   EXPECT_EQ(world.pushes().size(), before) << "no further pushes";
 }
 
-TEST_F(Protocol, ABootstrapTokenIsReturnedUntilItIsDeleted) {
-  enroll();
-  const plist::Dict get{{"MessageType", "GetBootstrapToken"}, {"UDID", kUdid}};
-  EXPECT_THAT(world.put("/mdm", get).body, IsEmpty());
-  world.put("/mdm", plist::Dict{{"MessageType", "SetBootstrapToken"},
-                                {"UDID", kUdid},
-                                {"BootstrapToken", plist::Data{"boot"}}});
-  const auto reply = plist::parse_dict(world.put("/mdm", get).body);
-  ASSERT_TRUE(reply);
-  EXPECT_EQ(reply->data("BootstrapToken")->bytes, "boot");
-  world.put("/mdm", plist::Dict{{"MessageType", "SetBootstrapToken"}, {"UDID", kUdid}});
-  EXPECT_THAT(world.put("/mdm", get).body, IsEmpty());
-}
-
 struct IdCase {
   const char* name;
   plist::Dict ids;

@@ -62,7 +62,7 @@ class World::EndpointTransport final : public simulator::Transport {
     request.headers.set("Content-Type", content_type);
     request.body = std::move(body);
     for (auto& route : world_.routes_) {
-      if (route.pattern == path && route.method == "PUT")
+      if (route.pattern == request.path() && route.method == "PUT")
         co_return co_await route.handler(std::move(request));
     }
     co_return fail(Failure::not_found, "test.route", path);
@@ -91,12 +91,12 @@ class World::EndpointTransport final : public simulator::Transport {
   std::map<std::string, std::string> last_type_;
 };
 
-World::World(reconciler::Policy policy)
+World::World(reconciler::Policy policy, core::CheckinOptions checkins)
     : clock(kStart),
       secrets_(crypto::SecretBox::Key{}),
       interest_(secrets_),
       pool_({.connect = db.connect_options(), .connections = 2}, db.log, db.metrics),
-      checkins_(db.connect_options(true), pool_, secrets_, clock, db.log, db.metrics),
+      checkins_(db.connect_options(true), pool_, secrets_, interest_, clock, db.log, db.metrics, checkins),
       reports_(db.connect_options(true), interest_, clock, db.log, db.metrics),
       payloads_(pool_),
       activity_(db.connect_options(), clock, db.log),
@@ -157,6 +157,11 @@ http::Response World::put_bytes(const std::string& path, const std::string& body
   const auto device = make_device();
   EndpointTransport transport(*this, *device);
   return must(run(transport.put(path, content_type, body)));
+}
+
+Result<core::CheckinOutcome> World::checkin(const plist::Dict& message, core::MessageContext context) {
+  context.body = plist::to_xml(message);
+  return run(checkins_.handle(must(core::parse_checkin(message)), message, std::move(context)));
 }
 
 http::Response World::report(const std::string& udid, const std::string& status,

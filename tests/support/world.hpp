@@ -29,7 +29,7 @@ std::string profile(const std::string& identifier, const std::string& value = "1
 
 class World {
  public:
-  explicit World(reconciler::Policy policy = {});
+  explicit World(reconciler::Policy policy = {}, core::CheckinOptions checkins = {});
   ~World();
 
   // ---- devices
@@ -43,6 +43,8 @@ class World {
   http::Response put(const std::string& path, const plist::Dict& message);
   http::Response put_bytes(const std::string& path, const std::string& body,
                            const std::string& content_type = {});
+  /// A check-in with what identity would have proved of its sender, past the endpoint.
+  Result<core::CheckinOutcome> checkin(const plist::Dict& message, core::MessageContext context);
   http::Response report(const std::string& udid, const std::string& status,
                         const std::string& command_uuid = {});
 

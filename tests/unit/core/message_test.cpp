@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <set>
 
 #include "base/plist/plist.hpp"
 
@@ -72,6 +73,25 @@ INSTANTIATE_TEST_SUITE_P(
                {std::string(255, 'd'), EnrollmentKind::device, ""}}),
     [](const auto& info) { return info.param.name; });
 
+// covers: mdm.C09
+TEST(EnrollmentIds, ThatReadAlikeAreToldApartByTheLengthOfTheirDevice) {
+  const std::vector<Dict> messages{
+      {{"UDID", "a:b:c"}}, {{"UDID", "a"}, {"UserID", "b:c"}}, {{"UDID", "a:b"}, {"UserID", "c"}}};
+  std::set<std::int16_t> lengths;
+  for (const auto& message : messages) {
+    const auto id = resolve_enrollment_id(message);
+    ASSERT_TRUE(id) << id.error().message;
+    EXPECT_EQ(id->id, "a:b:c");
+    EXPECT_TRUE(lengths.insert(id->parent_length()).second) << id->device();
+  }
+  for (const std::string odd :
+       {"a b", "ä/../ü", "\xF0\x9F\x92\xBB", "'; drop table devices; --", "%00", "\n\t"}) {
+    const auto id = resolve_enrollment_id(Dict{{"UDID", odd}});
+    ASSERT_TRUE(id) << odd;
+    EXPECT_EQ(id->id, odd);
+  }
+}
+
 TEST(EnrollmentIdRefusals, NameWhatIsWrong) {
   EXPECT_EQ(code_of(resolve_enrollment_id({})), "checkin.no_enrollment_id");
   EXPECT_EQ(code_of(resolve_enrollment_id({{"UDID", ""}})), "checkin.no_enrollment_id");
@@ -79,7 +99,6 @@ TEST(EnrollmentIdRefusals, NameWhatIsWrong) {
   for (const Dict& bad :
        {Dict{{"UDID", 5}}, Dict{{"UDID", Data{"d1"}}}, Dict{{"UDID", "d1"}, {"UserID", true}},
         Dict{{"UDID", std::string(256, 'd')}}, Dict{{"UDID", std::string(250, 'd')}, {"UserID", "123456"}},
-        Dict{{"UDID", "d1:u1"}}, Dict{{"EnrollmentID", "e1:u1"}},
         Dict{{"UDID", "d1"}, {"UserID", kSharedIpad}}}) {
     EXPECT_EQ(code_of(resolve_enrollment_id(bad)), "checkin.bad_enrollment_id") << to_xml_fragment(bad);
   }
