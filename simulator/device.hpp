@@ -96,6 +96,7 @@ class Device {
   const InstalledProfile* profile(std::string_view identifier) const { return store_.find(identifier); }
   bool enrolled() const { return enrolled_; }
   void set_enrolled(bool enrolled) { enrolled_ = enrolled; }
+  void set_topic(std::string topic) { options_.topic = std::move(topic); }  ///< Of its enrollment profile.
   bool awaiting_configuration() const { return awaiting_configuration_; }
   const std::string& push_token() const { return push_token_; }  ///< 32 bytes.
   const std::string& push_magic() const { return push_magic_; }

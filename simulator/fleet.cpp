@@ -9,6 +9,7 @@
 #include <boost/asio/strand.hpp>
 #include <deque>
 #include <future>
+#include <map>
 #include <mutex>
 #include <unordered_map>
 
@@ -27,6 +28,7 @@ struct Member {
   Random jitter;
   asio::steady_timer timer;
   std::unique_ptr<HttpTransport> transport;
+  std::optional<Enrollment> enrollment;  ///< Of devices that came by an enrollment profile.
   milliseconds backoff{0};
   bool pushed = false;
   bool turned_away = false;  ///< The server ended the enrollment.
@@ -45,6 +47,9 @@ struct Fleet::Impl : std::enable_shared_from_this<Fleet::Impl> {
   }
 
   void add_member(std::size_t index);
+  /// Connects to the server that the device has enrolled with, or is to.
+  void make_transport(Member& member);
+  const crypto::PrivateKey& key_of(std::size_t index);
   SessionOptions session_options(std::size_t index) const;
   void run_all();
   static Task<void> live(std::shared_ptr<Impl> self, std::size_t index);
@@ -52,6 +57,7 @@ struct Fleet::Impl : std::enable_shared_from_this<Fleet::Impl> {
   static Task<bool> visit(std::shared_ptr<Impl> self, std::size_t index);
   static Task<Result<>> register_push(std::shared_ptr<Impl> self, std::size_t index);
   static Task<Result<>> enroll(std::shared_ptr<Impl> self, std::size_t index);
+  static Task<Result<>> install_enrollment_profile(std::shared_ptr<Impl> self, std::size_t index);
   static Task<void> finish(std::shared_ptr<Impl> self);
   milliseconds pause(Member& member, bool good) const;
   void failed_with(const Error& error);
@@ -64,6 +70,7 @@ struct Fleet::Impl : std::enable_shared_from_this<Fleet::Impl> {
   FleetOptions options;
   const Clock& clock;
   std::deque<Member> members;
+  std::map<std::size_t, crypto::PrivateKey> keys;
   std::unordered_map<std::string, std::size_t> tokens;  ///< Every token that a device ever had.
   bool stopping = false;
   std::size_t living = 0;
@@ -79,16 +86,38 @@ void Fleet::Impl::add_member(std::size_t index) {
                        .awaiting_configuration = options.awaiting_configuration,
                        .behaviour = options.behaviour};
   auto& member = members.emplace_back(strand, Device(std::move(identity), device), device.seed + 1);
-  Decorate decorate;
-  if (options.decorate) {
-    decorate = [this, &member](http::Request& request) { options.decorate(member.device, request); };
+  make_transport(member);
+}
+
+void Fleet::Impl::make_transport(Member& member) {
+  http::ClientOptions client{.timeout = options.request_timeout};
+  std::string base = options.server_url;
+  if (member.enrollment) {
+    client.tls = member.enrollment->tls();
+    base = split_url(member.enrollment->profile.server_url).value_or(SplitUrl{}).base;
   }
-  member.transport =
-      std::make_unique<HttpTransport>(strand, options.server_url, decorate, options.request_timeout);
+  const auto decorate = [this, &member](http::Request& request) {
+    if (member.enrollment) member.enrollment->sign(request);
+    if (options.decorate) options.decorate(member.device, request);
+  };
+  member.transport = std::make_unique<HttpTransport>(strand, std::move(base), decorate, std::move(client));
+}
+
+const crypto::PrivateKey& Fleet::Impl::key_of(std::size_t index) {
+  const auto slot = index % std::max<std::size_t>(options.identity_keys, 1);
+  auto found = keys.find(slot);
+  if (found == keys.end()) {
+    found = keys.emplace(slot, crypto::PrivateKey::generate(crypto::KeyType::rsa_2048)).first;
+  }
+  return found->second;
 }
 
 SessionOptions Fleet::Impl::session_options(std::size_t index) const {
   SessionOptions session{.path = options.path};
+  if (const auto& enrollment = members[index].enrollment) {
+    session.path = split_url(enrollment->profile.server_url).value_or(SplitUrl{}).target;
+    session.check_in_path = split_url(enrollment->profile.check_in_url).value_or(SplitUrl{}).target;
+  }
   if (options.observer) {
     session.observer = [this, index](Direction direction, const plist::Dict& dict) {
       options.observer(index, direction, dict);
@@ -173,6 +202,10 @@ Task<Result<>> Fleet::Impl::register_push(std::shared_ptr<Impl> self, std::size_
 
 Task<Result<>> Fleet::Impl::enroll(std::shared_ptr<Impl> self, std::size_t index) {
   auto& member = self->members[index];
+  if (self->options.enrollment_way) {
+    auto installed = co_await install_enrollment_profile(self, index);
+    if (!installed) co_return installed;
+  }
   // Known before the server is: it may push as soon as it has the token.
   self->tokens[member.device.push_token()] = index;
   Session session(member.device, *member.transport, self->clock, self->session_options(index));
@@ -184,6 +217,18 @@ Task<Result<>> Fleet::Impl::enroll(std::shared_ptr<Impl> self, std::size_t index
     ++self->counts.enrollments;
   }
   co_return enrolled;
+}
+
+/// Each enrollment begins with a profile and a certificate anew, as on a real device.
+Task<Result<>> Fleet::Impl::install_enrollment_profile(std::shared_ptr<Impl> self, std::size_t index) {
+  auto& member = self->members[index];
+  auto enrollment = co_await fetch_enrollment(self->strand, *self->options.enrollment_way,
+                                              self->key_of(index), member.device.identity());
+  if (!enrollment) co_return std::unexpected(enrollment.error());
+  member.device.set_topic(enrollment->profile.topic);
+  member.enrollment = std::move(*enrollment);
+  self->make_transport(member);
+  co_return Result<>();
 }
 
 void Fleet::Impl::failed_with(const Error& error) {

@@ -9,10 +9,12 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/async.hpp"
 #include "base/clock.hpp"
+#include "simulator/enrollment.hpp"
 #include "simulator/push_receiver.hpp"
 #include "simulator/session.hpp"
 
@@ -21,9 +23,13 @@ namespace mooring::simulator {
 struct FleetOptions {
   std::size_t devices = 10;
   std::uint64_t seed = 1;  ///< Of identities, behaviour and jitter.
-  std::string server_url;  ///< http://host:port
+  std::string server_url;  ///< http://host:port; unused where devices come by an enrollment profile.
   std::string path = "/mdm";
   std::string topic = "com.apple.mgmt.External.simulator";
+  /// Where set, each device enrolls as a real one: by this profile, with a certificate of its own.
+  std::optional<EnrollmentWay> enrollment_way;
+  /// RSA keys take 0.1 s to make: devices share so many. Each still has a certificate of its own.
+  std::size_t identity_keys = 4;
   bool awaiting_configuration = false;
   Behaviour behaviour;
 

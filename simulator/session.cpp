@@ -23,8 +23,8 @@ bool removes_enrollment(const http::Response& response) {
 }  // namespace
 
 HttpTransport::HttpTransport(boost::asio::any_io_executor executor, std::string base_url, Decorate decorate,
-                             std::chrono::milliseconds timeout)
-    : client_(std::move(executor), std::move(base_url), timeout), decorate_(std::move(decorate)) {}
+                             http::ClientOptions options)
+    : client_(std::move(executor), std::move(base_url), std::move(options)), decorate_(std::move(decorate)) {}
 
 Task<Result<http::Response>> HttpTransport::put(std::string path, std::string content_type,
                                                 std::string body) {
@@ -63,17 +63,19 @@ Result<> Session::judge(const http::Response& response) {
 }
 
 /// The body of the answer; empty where the server has nothing to say.
-Task<Result<std::string>> Session::send(plist::Dict message, std::string content_type) {
+Task<Result<std::string>> Session::send(plist::Dict message, bool check_in) {
   if (options_.observer) options_.observer(Direction::to_server, message);
   auto body = plist::to_xml(plist::Value(std::move(message)));
-  auto response = co_await transport_.put(options_.path, std::move(content_type), std::move(body));
+  const bool apart = check_in && !options_.check_in_path.empty();
+  auto response = co_await transport_.put(apart ? options_.check_in_path : options_.path,
+                                          check_in ? kCheckInType : kReportType, std::move(body));
   if (!response) co_return std::unexpected(std::move(response.error()));
   if (auto good = judge(*response); !good) co_return std::unexpected(std::move(good.error()));
   co_return std::move(response->body);
 }
 
 Task<Result<>> Session::check_in(plist::Dict message) {
-  auto reply = co_await send(std::move(message), kCheckInType);
+  auto reply = co_await send(std::move(message), true);
   if (!reply) co_return std::unexpected(std::move(reply.error()));
   co_return Result<>();
 }
@@ -106,7 +108,7 @@ void Session::count(const plist::Dict& command, const plist::Dict& report, Sessi
 
 Task<Result<SessionOutcome>> Session::run() {
   SessionOutcome outcome;
-  auto reply = co_await send(device_.idle_report(), kReportType);
+  auto reply = co_await send(device_.idle_report(), false);
   while (reply && !reply->empty()) {
     if (++outcome.commands > options_.max_commands) {
       co_return fail(Failure::internal, "session.endless", "The server does not stop sending commands.");
@@ -121,11 +123,11 @@ Task<Result<SessionOutcome>> Session::run() {
       break;
     }
     count(*command, *report, outcome);
-    reply = co_await send(*report, kReportType);
+    reply = co_await send(*report, false);
     if (reply && device_.repeats_report()) {
       // The device did not see the answer and says the same again; it follows the second answer.
       ++outcome.duplicates;
-      reply = co_await send(*report, kReportType);
+      reply = co_await send(*report, false);
     }
     if (!device_.enrolled()) break;  // It was erased: whatever was offered, nobody is there any more.
   }

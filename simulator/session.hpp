@@ -30,7 +30,7 @@ using Decorate = std::function<void(http::Request&)>;
 class HttpTransport final : public Transport {
  public:
   HttpTransport(boost::asio::any_io_executor executor, std::string base_url, Decorate decorate = {},
-                std::chrono::milliseconds timeout = std::chrono::seconds(30));
+                http::ClientOptions options = {});
   Task<Result<http::Response>> put(std::string path, std::string content_type, std::string body) override;
   void drop() override { client_.close(); }
 
@@ -45,6 +45,7 @@ using Observer = std::function<void(Direction, const plist::Dict&)>;
 
 struct SessionOptions {
   std::string path = "/mdm";
+  std::string check_in_path;  ///< Where check-ins go; empty: `path`.
   Observer observer;
   std::size_t max_commands = 10000;  ///< Beyond, the server is taken to be in a loop: session.endless.
 };
@@ -77,7 +78,7 @@ class Session {
   bool turned_away() const { return turned_away_; }  ///< The server ended the enrollment.
 
  private:
-  Task<Result<std::string>> send(plist::Dict message, std::string content_type);
+  Task<Result<std::string>> send(plist::Dict message, bool check_in);
   Task<Result<>> check_in(plist::Dict message);
   Result<> judge(const http::Response& response);
   void count(const plist::Dict& command, const plist::Dict& report, SessionOutcome& outcome) const;

@@ -11,9 +11,9 @@
 
 namespace mooring::schema {
 
-/// `apple_dir` holds commands/, checkin/, errors/ and profiles/ (or a folder mdm/ that does). The result is sorted and
-/// depends on nothing but those files. Errors: schema.unreadable, schema.unexpected (a construct of the YAML
-/// that the table cannot say, so that a new kind of fact is never dropped silently).
+/// `apple_dir` holds commands/, checkin/, errors/ and profiles/ (or a folder mdm/ that does). The result is
+/// sorted and depends on nothing but those files. Errors: schema.unreadable, schema.unexpected (a construct
+/// of the YAML that the table cannot say, so that a new kind of fact is never dropped silently).
 Result<std::string> generate(const std::filesystem::path& apple_dir);
 
 /// What differs between two tables, at most `limit` lines of "+ new" and "- gone"; empty where equal.
