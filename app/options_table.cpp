@@ -25,9 +25,22 @@ std::span<const OptionSpec> serve_options() {
                  "Where initdb and postgres are; empty looks in the usual places."},
       OptionSpec{"database-connections", OptionType::integer, "4",
                  "Connections for API requests and rare statements."},
+      OptionSpec{"device-listen", OptionType::text, "0.0.0.0:8443",
+                 "Address for devices: /mdm, /mdm/checkin, /mdm/connect."},
       OptionSpec{
-          "device-listen", OptionType::text, "0.0.0.0:8443",
-          "Address for devices: /mdm, /mdm/checkin, /mdm/connect. Plain HTTP: put a TLS proxy in front."},
+          "device-url", OptionType::text, "",
+          "Public base URL under which devices reach device-listen, e.g. https://mdm.example.com; goes into "
+          "enrollment profiles. Empty: the address of the listener."},
+      OptionSpec{"device-tls",
+                 OptionType::choice,
+                 "on",
+                 "Whether the device listener speaks TLS (1.2 and 1.3). off only behind a proxy that does.",
+                 {"on", "off"}},
+      OptionSpec{"device-tls-cert", OptionType::text, "",
+                 "PEM file with the certificate of the device listener and its chain, leaf first; read again "
+                 "when it "
+                 "changes and on SIGHUP. Empty: a certificate of the device authority, for development."},
+      OptionSpec{"device-tls-key", OptionType::text, "", "PEM file with the private key of device-tls-cert."},
       OptionSpec{"device-identity",
                  OptionType::choice,
                  "on",
@@ -58,6 +71,11 @@ std::span<const OptionSpec> serve_options() {
                  {"refuse", "allow"}},
       OptionSpec{"api-listen", OptionType::text, "127.0.0.1:8000",
                  "Address for administrators: /v1, /metrics, /healthz, /readyz."},
+      OptionSpec{"api-tls-cert", OptionType::text, "",
+                 "PEM file with a certificate chain: the API listener speaks TLS with it. Read again when it "
+                 "changes "
+                 "and on SIGHUP. Empty: plain HTTP."},
+      OptionSpec{"api-tls-key", OptionType::text, "", "PEM file with the private key of api-tls-cert."},
       OptionSpec{"push-url", OptionType::text, "",
                  "Push service that takes APNs requests over HTTP/1.1, e.g. http://127.0.0.1:2197; empty: "
                  "devices are "

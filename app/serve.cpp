@@ -2,12 +2,14 @@
 #include "app/serve.hpp"
 
 #include <fmt/format.h>
+#include <sys/resource.h>
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <csignal>
+#include <cstdint>
 #include <cstdio>
 #include <filesystem>
 
@@ -34,11 +36,30 @@ void announce(const Server& server, const Options& options) {
       " {}\n",
       kVersion, server.device_url(), server.api_url(), server.api_url(),
       std::filesystem::absolute(options.text("data-dir")).string());
+  if (server.public_url() != server.device_url()) fmt::print("  devices' URL  {}\n", server.public_url());
   if (!server.first_token().empty()) {
     fmt::print("  API token  {}\n             (shown this once; keep it where secrets are kept)\n",
                server.first_token());
   }
   std::fflush(stdout);
+}
+
+/// A connection is a file: as many as the system allows, instead of the 1024 that shells begin with.
+void allow_many_files(Logger& log) {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) ::getrlimit(RLIMIT_NOFILE, &limit);
+  log.info("limit of open files, and so of connections", {{"files", std::uint64_t{limit.rlim_cur}}});
+}
+
+void reload_on_hangup(boost::asio::signal_set& hangup, Server& server, Logger& log) {
+  hangup.async_wait([&](const boost::system::error_code& error, int) {
+    if (error) return;
+    log.info("hangup: reading certificates again");
+    server.reload_certificates();
+    reload_on_hangup(hangup, server, log);
+  });
 }
 
 }  // namespace
@@ -49,6 +70,7 @@ int serve(const Options& options) {
   Metrics metrics;
   const SystemClock clock;
   boost::asio::io_context io(1);
+  allow_many_files(log);
   auto server = Server::start(io.get_executor(), options, clock, log, metrics);
   if (!server) {
     fmt::print(stderr, "mooring: {}\n", server.error().message);
@@ -62,6 +84,8 @@ int serve(const Options& options) {
     log.info("stopping", {{"signal", signal}});
     boost::asio::co_spawn(io, stop(**server, io, grace), boost::asio::detached);
   });
+  boost::asio::signal_set hangup(io, SIGHUP);
+  reload_on_hangup(hangup, **server, log);
   io.run();
   server->reset();
   log.info("stopped");

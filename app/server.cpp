@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <atomic>
+#include <boost/asio/steady_timer.hpp>
 #include <filesystem>
 #include <optional>
 
@@ -11,6 +12,7 @@
 #include "api/auth.hpp"
 #include "app/data_dir.hpp"
 #include "app/scep.hpp"
+#include "app/tls.hpp"
 #include "base/crypto/secret_box.hpp"
 #include "base/http/server.hpp"
 #include "base/postgres/embedded.hpp"
@@ -30,6 +32,13 @@ namespace mooring::app {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr std::chrono::seconds kLookAtCertificatesEvery{5};
+
+std::string without_slash(std::string url) {
+  if (url.ends_with('/')) url.pop_back();
+  return url;
+}
 
 reconciler::Policy policy_from(const Options& options) {
   return {.inventory_interval = options.duration("inventory-interval"),
@@ -79,7 +88,9 @@ struct Foundation {
   std::unique_ptr<pg::EmbeddedPostgres> postgres;
   std::string conninfo;
   crypto::SecretBox::Key key{};
-  std::optional<core::CertificateAuthority> authority = std::nullopt;
+  std::unique_ptr<core::CertificateAuthority> authority = nullptr;
+  std::unique_ptr<ListenerTls> device_tls = nullptr;
+  std::unique_ptr<ListenerTls> api_tls = nullptr;
 };
 
 Result<Foundation> lay_foundation(const Options& options, Logger& log) {
@@ -112,6 +123,36 @@ Result<Foundation> lay_foundation(const Options& options, Logger& log) {
   foundation.postgres = std::move(*postgres);
   foundation.conninfo = foundation.postgres->conninfo();
   return foundation;
+}
+
+http::ServerOptions device_listener_options(const Options& options, const Foundation& foundation) {
+  http::ServerOptions made{.name = "device", .listen = options.text("device-listen")};
+  // A SCEP message in the target of a GET request is up to 64 KiB long.
+  made.header_limit = std::size_t{96} * 1024;
+  if (foundation.device_tls) made.tls = foundation.device_tls->context();
+  return made;
+}
+
+http::ServerOptions api_listener_options(const Options& options, const Foundation& foundation) {
+  http::ServerOptions made{.name = "api", .listen = options.text("api-listen")};
+  if (foundation.api_tls) made.tls = foundation.api_tls->context();
+  return made;
+}
+
+/// The authority, and the certificates that the listeners show.
+Result<> prepare_certificates(Foundation& foundation, const Options& options, const Clock& clock, Logger& log,
+                              Metrics& metrics) {
+  auto authority =
+      open_authority(foundation.conninfo, options, crypto::SecretBox(foundation.key), clock, log, metrics);
+  if (!authority) return std::unexpected(authority.error());
+  foundation.authority = std::make_unique<core::CertificateAuthority>(std::move(*authority));
+  auto device_tls = open_device_tls(options, *foundation.authority, clock, log, metrics);
+  if (!device_tls) return std::unexpected(device_tls.error());
+  foundation.device_tls = std::move(*device_tls);
+  auto api_tls = open_api_tls(options, log, metrics);
+  if (!api_tls) return std::unexpected(api_tls.error());
+  foundation.api_tls = std::move(*api_tls);
+  return {};
 }
 
 /// Migrates and makes the first API token; its text, or empty.
@@ -180,9 +221,13 @@ struct Server::Parts {
                  .events = options.duration("retention-events")},
                 clock, log),
         gauges(connection(conninfo, "gauges"), clock, log, metrics, options.duration("gauge-interval")),
-        device_listener(io, {.name = "device", .listen = options.text("device-listen")}, endpoint.routes(),
-                        log, metrics),
-        api_listener(io, {.name = "api", .listen = options.text("api-listen")}, api.routes(), log, metrics) {}
+        device_listener(io, device_listener_options(options, foundation), endpoint.routes(), log, metrics),
+        api_listener(io, api_listener_options(options, foundation), api.routes(), log, metrics),
+        device_url(without_slash(options.text("device-url"))),
+        certificate_look(io) {}
+
+  void look_at_certificates(bool anyway);
+  void keep_looking_at_certificates();
 
   Foundation foundation;
   const std::string& conninfo;
@@ -203,7 +248,24 @@ struct Server::Parts {
   http::Server device_listener;
   http::Server api_listener;
   std::string first_token;
+  std::string device_url;
+  boost::asio::steady_timer certificate_look;
 };
+
+void Server::Parts::look_at_certificates(bool anyway) {
+  for (auto* tls : {foundation.device_tls.get(), foundation.api_tls.get()}) {
+    if (tls != nullptr) tls->look(anyway);
+  }
+}
+
+void Server::Parts::keep_looking_at_certificates() {
+  certificate_look.expires_after(kLookAtCertificatesEvery);
+  certificate_look.async_wait([this](const boost::system::error_code& error) {
+    if (error) return;
+    look_at_certificates(false);
+    keep_looking_at_certificates();
+  });
+}
 
 Server::Server(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 Server::~Server() = default;
@@ -215,10 +277,9 @@ Result<std::unique_ptr<Server>> Server::start(boost::asio::any_io_executor execu
   if (!foundation) return std::unexpected(foundation.error());
   auto token = prepare_database(foundation->conninfo, clock, log);
   if (!token) return std::unexpected(token.error());
-  auto authority =
-      open_authority(foundation->conninfo, options, crypto::SecretBox(foundation->key), clock, log, metrics);
-  if (!authority) return std::unexpected(authority.error());
-  foundation->authority = std::move(*authority);
+  if (auto prepared = prepare_certificates(*foundation, options, clock, log, metrics); !prepared) {
+    return std::unexpected(prepared.error());
+  }
   metrics
       .gauge("mooring_build_info", "Which build this is.", {{"version", kVersion}, {"compiler", __VERSION__}})
       .Set(1);
@@ -234,11 +295,16 @@ Result<std::unique_ptr<Server>> Server::start(boost::asio::any_io_executor execu
     if (auto listening = listener->start(); !listening) return std::unexpected(listening.error());
   }
   parts.reconciler.start();
+  parts.keep_looking_at_certificates();
   parts.ready = true;
   return server;
 }
 
 std::string Server::device_url() const { return parts_->device_listener.url(); }
+std::string Server::public_url() const {
+  return parts_->device_url.empty() ? device_url() : parts_->device_url;
+}
+void Server::reload_certificates() { parts_->look_at_certificates(true); }
 std::string Server::api_url() const { return parts_->api_listener.url(); }
 const std::string& Server::first_token() const { return parts_->first_token; }
 

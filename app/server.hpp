@@ -27,10 +27,15 @@ class Server {
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
-  std::string device_url() const;
+  std::string device_url() const;  ///< Of the listener.
   std::string api_url() const;
+  /// What devices are told: --device-url, or the listener's.
+  std::string public_url() const;
   /// The API token, only when this start made it.
   const std::string& first_token() const;
+
+  /// Reads the certificates of the listeners again; a broken one is logged, and the present one stays.
+  void reload_certificates();
 
   /// Finishes running requests, then stops the loops.
   Task<> drain(std::chrono::milliseconds grace);

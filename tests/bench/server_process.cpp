@@ -57,6 +57,7 @@ void ServerProcess::spawn(const std::string& binary) {
   std::vector<std::string> command{binary,
                                    "serve",
                                    "--device-identity=off",
+                                   "--device-tls=off",
                                    "--device-listen=127.0.0.1:0",
                                    "--api-listen=127.0.0.1:0",
                                    "--data-dir=" + data_dir_.string()};

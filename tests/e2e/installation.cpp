@@ -70,11 +70,12 @@ void Installation::start_server() {
   };
   const bool first = token_.empty();
   app::ServerCommand command{
-      .arguments = {"serve", "--device-identity=off", "--data-dir=" + (directory_ / "data").string(),
-                    "--device-listen=" + address(device_url_), "--api-listen=" + address(api_url_),
-                    "--push-url=" + gateway_->url(), "--retry-base=200ms", "--push-retry-base=500ms",
-                    "--verify-patience=1s", "--inventory-interval=5s", "--reconcile-poll=100ms",
-                    "--gauge-interval=200ms", "--log-level=warning"},
+      .arguments = {"serve", "--device-identity=off", "--device-tls=off",
+                    "--data-dir=" + (directory_ / "data").string(), "--device-listen=" + address(device_url_),
+                    "--api-listen=" + address(api_url_), "--push-url=" + gateway_->url(),
+                    "--retry-base=200ms", "--push-retry-base=500ms", "--verify-patience=1s",
+                    "--inventory-interval=5s", "--reconcile-poll=100ms", "--gauge-interval=200ms",
+                    "--log-level=warning"},
       .log_file = directory_ / "server.log",
       .expects_token = first,
       .binary = MOORING_BINARY};

@@ -34,6 +34,7 @@ class Installation {
   const std::string& api_url() const { return api_url_; }
   const std::string& device_url() const { return device_url_; }
   const std::string& token() const { return token_; }
+  pid_t server_pid() const { return server_->pid(); }
 
   /// Answers of the API; a status that is not 2xx fails the test.
   std::string get(const std::string& path);
