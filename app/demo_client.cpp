@@ -111,7 +111,7 @@ class NumbersReader {
     if (name == "mooring_devices" && sample.label("state") == "enrolled") numbers_.enrolled = count;
     if (name == "mooring_queue_commands" && sample.label("status") == "queued") numbers_.queued = count;
     if (name == "mooring_queue_commands" && sample.label("status") == "not_now") numbers_.not_now = count;
-    if (name == "mooring_push_total" && sample.label("result") == "success") numbers_.pushes = count;
+    if (name == "mooring_pushes_total" && sample.label("result") == "success") numbers_.pushes = count;
     if (name == "mooring_converge_seconds_count") numbers_.converged = count;
     if (name == "mooring_converge_seconds_sum") numbers_.converged_seconds = sample.value;
   }
@@ -168,6 +168,14 @@ Result<> DemoClient::end_assignment(std::int64_t id) const {
   // Asked again after a broken connection, it may be gone already.
   if (answer || answer.error().message.find("assignment.unknown") != std::string::npos) return {};
   return std::unexpected(answer.error());
+}
+
+Result<> DemoClient::put_push_certificate(const std::string& pem) const {
+  http::Request request{.method = "PUT", .target = "/v1/push-certificates", .body = pem};
+  request.headers.set("Content-Type", "application/x-pem-file");
+  const auto answer = ask(*this, std::move(request));
+  if (!answer) return std::unexpected(answer.error());
+  return {};
 }
 
 Result<Drift> DemoClient::drift() const {

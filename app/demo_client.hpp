@@ -53,6 +53,8 @@ class DemoClient {
   Result<std::string> put_profile(const std::string& name, const std::string& content) const;
   Result<std::int64_t> assign(const std::string& profile, const std::string& scope) const;
   Result<> end_assignment(std::int64_t id) const;
+  /// What the push service of the demo gave: certificate and key, PEM.
+  Result<> put_push_certificate(const std::string& pem) const;
   Result<Drift> drift() const;
   Result<ServerNumbers> numbers() const;
 

@@ -122,6 +122,10 @@ DemoDirectory::~DemoDirectory() {
   if (lock_ >= 0) ::close(lock_);
 }
 
+Result<> DemoDirectory::write_push_trust(const std::string& pem) const {
+  return write_file(push_trust(), pem, 0644);
+}
+
 Result<> DemoDirectory::write_environment(const std::string& api_url, const std::string& token,
                                           const std::string& device) const {
   return write_file(environment(),

@@ -26,6 +26,10 @@ class DemoDirectory {
   std::filesystem::path server_log() const { return path_ / "server.log"; }
   std::filesystem::path environment() const { return path_ / "env"; }
 
+  std::filesystem::path push_trust() const { return path_ / "push-trust.pem"; }
+  /// The root of the push service's certificate, for the server's --push-trust.
+  Result<> write_push_trust(const std::string& pem) const;
+
   /// A file to be sourced by a shell: MOORING_API, MOORING_TOKEN, and the serial number of some device as
   /// MOORING_DEVICE. Only its owner can read it.
   Result<> write_environment(const std::string& api_url, const std::string& token,

@@ -93,14 +93,15 @@ DemoFleet::DemoFleet(std::size_t devices, std::uint64_t seed)
 
 DemoFleet::~DemoFleet() { stop(); }
 
-Result<std::string> DemoFleet::open_push_service() {
+Result<DemoPushService> DemoFleet::open_push_service() {
   auto& impl = *impl_;
-  impl.gateway =
-      std::make_unique<simulator::PushGateway>(impl.io.get_executor(), simulator::PushGatewayOptions{},
-                                               impl.receiver, impl.clock, impl.log, impl.metrics);
+  impl.gateway = std::make_unique<simulator::PushGateway>(
+      impl.io.get_executor(), simulator::PushGatewayOptions{}, impl.receiver, impl.clock);
   if (auto started = impl.gateway->start(); !started) return std::unexpected(started.error());
   impl.thread = std::thread([&impl] { impl.io.run(); });
-  return impl.gateway->url();
+  return DemoPushService{.url = impl.gateway->url(),
+                         .trust = impl.gateway->trust(),
+                         .certificate = impl.gateway->issue_certificate(simulator::FleetOptions{}.topic)};
 }
 
 void DemoFleet::start(const std::string& device_url) {

@@ -30,6 +30,13 @@ struct InstallAccount {
   std::uint64_t repeated = 0;  ///< The same command once more, because its answer did not arrive.
 };
 
+/// What a server needs to use the demo's push service.
+struct DemoPushService {
+  std::string url;
+  std::string trust;        ///< PEM of the root of its certificate.
+  std::string certificate;  ///< A push certificate and its key, PEM.
+};
+
 class DemoFleet {
  public:
   DemoFleet(std::size_t devices, std::uint64_t seed);
@@ -37,8 +44,7 @@ class DemoFleet {
   DemoFleet(const DemoFleet&) = delete;
   DemoFleet& operator=(const DemoFleet&) = delete;
 
-  /// Opens the push service; the server wants its URL.
-  Result<std::string> open_push_service();
+  Result<DemoPushService> open_push_service();
   /// Makes the devices and lets them enroll.
   void start(const std::string& device_url);
   void stop();

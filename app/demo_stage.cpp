@@ -62,13 +62,15 @@ void DemoStage::choose_addresses() {
 Result<> DemoStage::open() {
   auto push = fleet_.open_push_service();
   if (!push) return std::unexpected(push.error());
-  push_url_ = std::move(*push);
+  push_ = std::move(*push);
+  if (auto written = directory_.write_push_trust(push_.trust); !written) return written;
   choose_addresses();
   if (auto started = start_server(); !started) return std::unexpected(started.error());
   const auto& said = server_->announcement();
   device_url_ = said.device_url;
   token_ = said.token;
   client_ = std::make_unique<DemoClient>(said.api_url, token_);
+  if (auto uploaded = client_->put_push_certificate(push_.certificate); !uploaded) return uploaded;
   // Started again, it must be where the devices and the user's shell look for it.
   options_.device_listen = without_scheme(said.device_url);
   options_.api_listen = without_scheme(said.api_url);
@@ -89,7 +91,9 @@ ServerCommand DemoStage::server_command(bool expects_token) const {
                         "--api-listen",
                         options_.api_listen,
                         "--push-url",
-                        push_url_,
+                        push_.url,
+                        "--push-trust",
+                        directory_.push_trust().string(),
                         "--inventory-interval",
                         fmt::format("{}s", inventory),
                         "--retry-base=1s",

@@ -73,7 +73,7 @@ class DemoStage {
   std::mutex mutex_;
   std::condition_variable_any wake_;
   DemoFleet fleet_;
-  std::string push_url_;
+  DemoPushService push_;
   std::string device_url_;
   std::string token_;
   std::unique_ptr<ServerProcess> server_;

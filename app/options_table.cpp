@@ -76,10 +76,30 @@ std::span<const OptionSpec> serve_options() {
                  "changes "
                  "and on SIGHUP. Empty: plain HTTP."},
       OptionSpec{"api-tls-key", OptionType::text, "", "PEM file with the private key of api-tls-cert."},
-      OptionSpec{"push-url", OptionType::text, "",
-                 "Push service that takes APNs requests over HTTP/1.1, e.g. http://127.0.0.1:2197; empty: "
-                 "devices are "
-                 "not woken and come by themselves."},
+      OptionSpec{
+          "push-url", OptionType::text, "https://api.push.apple.com",
+          "Push service, HTTP/2; :2197 in place of the usual port where a firewall wants it; off: devices "
+          "are not woken and come by themselves."},
+      OptionSpec{
+          "push-trust", OptionType::text, "",
+          "File with the roots (PEM) that the push service's certificate must lead to; empty: the system's."},
+      OptionSpec{"push-rate", OptionType::integer, "2000",
+                 "Pushes in a second at most that this server makes by itself; 0: no limit."},
+      OptionSpec{"push-cert",
+                 OptionType::text,
+                 "",
+                 "File with the MDM push certificate (PEM), or the PEM itself; read again when it changes. "
+                 "Certificates "
+                 "can also be uploaded by the API, which is what several servers want.",
+                 {},
+                 true},
+      OptionSpec{"push-key",
+                 OptionType::text,
+                 "",
+                 "File with its private key (PEM), or the PEM itself; empty: it is in --push-cert.",
+                 {},
+                 true},
+      OptionSpec{"push-key-password-file", OptionType::text, "", "File with the password of --push-key."},
       OptionSpec{"log-level",
                  OptionType::choice,
                  "info",

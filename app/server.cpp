@@ -11,6 +11,7 @@
 #include "api/api.hpp"
 #include "api/auth.hpp"
 #include "app/data_dir.hpp"
+#include "app/push_setup.hpp"
 #include "app/scep.hpp"
 #include "app/tls.hpp"
 #include "base/crypto/secret_box.hpp"
@@ -23,7 +24,6 @@
 #include "core/janitor.hpp"
 #include "core/migrations.hpp"
 #include "core/payload_cache.hpp"
-#include "core/push.hpp"
 #include "core/report.hpp"
 #include "reconciler/gauges.hpp"
 #include "reconciler/reconciler.hpp"
@@ -88,6 +88,7 @@ struct Foundation {
   std::unique_ptr<pg::EmbeddedPostgres> postgres;
   std::string conninfo;
   crypto::SecretBox::Key key{};
+  core::PushOptions push = {};
   std::unique_ptr<core::CertificateAuthority> authority = nullptr;
   std::unique_ptr<ListenerTls> device_tls = nullptr;
   std::unique_ptr<ListenerTls> api_tls = nullptr;
@@ -192,7 +193,8 @@ struct Server::Parts {
         pool({.connect = connection(conninfo, "pool"),
               .connections = static_cast<std::size_t>(options.integer("database-connections"))},
              log, metrics),
-        pusher(io, {.url = options.text("push-url")}, pool, clock, log, metrics),
+        pusher(io, foundation.push, pool, secrets, clock, log, metrics),
+        push_certificate(io, push_source_from(options), pool, secrets, clock, log),
         reconciler(
             {.connect = connection(conninfo, "reconciler"),
              .policy = policy_from(options),
@@ -219,7 +221,7 @@ struct Server::Parts {
         janitor(connection(conninfo, "janitor"),
                 {.results = options.duration("retention-results"),
                  .events = options.duration("retention-events")},
-                clock, log, metrics),
+                clock, log),
         gauges(connection(conninfo, "gauges"), clock, log, metrics, options.duration("gauge-interval")),
         device_listener(io, device_listener_options(options, foundation), endpoint.routes(), log, metrics),
         api_listener(io, api_listener_options(options, foundation), api.routes(), log, metrics),
@@ -236,6 +238,7 @@ struct Server::Parts {
   core::EventInterest interest;
   pg::Pool pool;
   core::Pusher pusher;
+  core::PushCertificateWatch push_certificate;
   reconciler::Reconciler reconciler;
   core::CheckinStore checkins;
   core::ReportStore reports;
@@ -278,6 +281,14 @@ Result<std::unique_ptr<Server>> Server::start(boost::asio::any_io_executor execu
   auto token = prepare_database(foundation->conninfo, clock, log);
   if (!token) return std::unexpected(token.error());
   if (auto prepared = prepare_certificates(*foundation, options, clock, log, metrics); !prepared) {
+    return std::unexpected(prepared.error());
+  }
+  auto push = push_options_from(options);
+  if (!push) return std::unexpected(push.error());
+  foundation->push = std::move(*push);
+  if (auto prepared =
+          prepare_push(foundation->conninfo, crypto::SecretBox(foundation->key), options, clock, log);
+      !prepared) {
     return std::unexpected(prepared.error());
   }
   metrics

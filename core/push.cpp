@@ -1,187 +1,192 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/push.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
-
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <cstring>
+#include <map>
+#include <mutex>
+#include <unordered_map>
+#include <unordered_set>
 
-#include "base/encoding.hpp"
+#include "base/crypto/crypto.hpp"
+#include "core/push_topic.hpp"
 
 namespace mooring::core {
 namespace {
 
-constexpr std::size_t kBatch = 500;
+namespace asio = boost::asio;
 
-constexpr pg::Statement kTargets{"push_targets", R"(
-select id, topic, push_magic, push_token from enrollments
-where id = any($1) and enabled and push_magic is not null and push_token is not null)"};
-constexpr pg::Statement kForgetToken{"push_forget_token",
-                                     "update enrollments set push_token = null where id = $1"};
+constexpr std::size_t kRouteBatch = 1000;
+constexpr std::size_t kManyBatch = 500;
+constexpr std::chrono::seconds kRoutePause{1};
 
-std::string json_text(std::string_view text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (static_cast<unsigned char>(c) < 0x20) {
-      out += fmt::format("\\u{:04x}", static_cast<int>(c));
-    } else {
-      out += c;
-    }
-  }
-  return out + '"';
-}
+constexpr pg::Statement kPushRoutes{"push_routes", R"(
+select e.id, e.topic, coalesce(a.last_seen_at, e.token_updated_at)
+from unnest($1::int8[]) as t(id) join enrollments e on e.id = t.id
+left join enrollment_activity a on a.enrollment_id = e.id
+where e.enabled and e.topic is not null and e.push_magic is not null and e.push_token is not null)"};
 
-bool token_is_dead(const http::Response& response) {
-  return response.status == 410 ||
-         (response.status == 400 && response.body.find("BadDeviceToken") != std::string::npos);
-}
+struct PushRoute {
+  std::string topic;
+  QueuedPush push;
+};
 
-prometheus::Counter& pushes(Metrics& metrics, const char* result) {
-  return metrics.counter("mooring_push_total", "Pushes by what became of them.", {{"result", result}});
+std::unexpected<Error> not_pushable() {
+  return fail(
+      Failure::conflict, "push.not_pushable",
+      "the enrollment is disabled, or no push token of it is known to be good: it can be pushed again after "
+      "its next TokenUpdate");
 }
 
 }  // namespace
 
-Pusher::Pusher(boost::asio::any_io_executor executor, PushOptions options, pg::Pool& pool, const Clock& clock,
-               Logger& log, Metrics& metrics)
-    : executor_(std::move(executor)),
-      options_(std::move(options)),
-      pool_(pool),
-      clock_(clock),
-      log_(log),
-      metrics_(metrics) {
-  for (const char* result : {"success", "refused", "unregistered", "unreachable", "dropped"})
-    pushes(metrics_, result);
-  if (options_.url.empty()) return;
-  for (std::size_t i = 0; i < options_.in_flight; ++i) {
-    clients_.push_back(std::make_unique<http::Client>(executor_, options_.url, std::chrono::seconds(10)));
-  }
+using Answers = std::unordered_map<std::int64_t, Result<std::string>>;
+
+struct Pusher::Impl : std::enable_shared_from_this<Pusher::Impl> {
+  explicit Impl(PushShared given)
+      : shared(std::make_shared<PushShared>(std::move(given))), timer(shared->executor) {}
+
+  void request(std::span<const std::int64_t> enrollments, PushLane lane);
+  static Task<> route(std::shared_ptr<Impl> self);
+  Task<bool> route_batch(std::vector<std::int64_t> ids, PushLane lane);
+  std::vector<std::int64_t> next_batch(PushLane& lane);
+  std::shared_ptr<PushTopic> topic(const std::string& name);
+  std::size_t waiting();
+  void push_all(std::vector<PushTarget> targets, Completion<Answers> done);
+  Task<> push_chunk(std::span<PushResult> results);
+
+  std::shared_ptr<PushShared> shared;
+  asio::steady_timer timer;
+  std::map<std::string, std::shared_ptr<PushTopic>> topics;
+  std::mutex mutex;
+  std::unordered_set<std::int64_t> asked[2];  ///< By lane; not yet routed.
+  bool routing = false;
+  bool stopped = false;
+};
+
+Pusher::Pusher(asio::any_io_executor executor, PushOptions options, pg::Pool& pool,
+               const crypto::SecretBox& secrets, const Clock& clock, Logger& log, Metrics& metrics) {
+  const auto rate = options.rate;
+  std::uint64_t seed = 0;
+  std::memcpy(&seed, crypto::random_bytes(sizeof seed).data(), sizeof seed);
+  impl_ = std::make_shared<Impl>(PushShared{.executor = std::move(executor),
+                                            .options = std::move(options),
+                                            .pool = pool,
+                                            .secrets = secrets,
+                                            .clock = clock,
+                                            .log = log,
+                                            .metrics = PushMetrics(metrics),
+                                            .rate = RateLimit(rate),
+                                            .random = Random(seed)});
 }
 
-void Pusher::request(std::span<const std::int64_t> enrollments) {
-  if (options_.url.empty() || enrollments.empty()) return;
+Pusher::~Pusher() {
+  {
+    const std::scoped_lock lock(impl_->mutex);
+    impl_->stopped = true;
+  }
+  impl_->timer.cancel();
+  for (const auto& [name, topic] : impl_->topics) topic->stop();
+}
+
+void Pusher::request(std::span<const std::int64_t> enrollments, PushLane lane) {
+  impl_->request(enrollments, lane);
+}
+
+std::size_t Pusher::waiting() const { return impl_->waiting(); }
+
+std::size_t Pusher::Impl::waiting() {
+  const std::scoped_lock lock(mutex);
+  std::size_t sum = asked[0].size() + asked[1].size();
+  for (const auto& [name, each] : topics) sum += each->waiting();
+  return sum;
+}
+
+void Pusher::Impl::request(std::span<const std::int64_t> enrollments, PushLane lane) {
+  if (shared->options.url.empty() || enrollments.empty()) return;
+  bool start = false;
   std::size_t dropped = 0;
   {
-    const std::scoped_lock lock(mutex_);
+    const std::scoped_lock lock(mutex);
+    if (stopped) return;
+    auto& wanted = asked[static_cast<int>(lane)];
     for (const auto enrollment : enrollments) {
-      if (waiting_.size() < options_.max_waiting) {
-        waiting_.insert(enrollment);
+      if (asked[0].size() + asked[1].size() < shared->options.max_waiting) {
+        wanted.insert(enrollment);
       } else {
         ++dropped;
       }
     }
-    if (running_) enrollments = {};
-    running_ = true;
+    start = !std::exchange(routing, true);
   }
-  if (dropped > 0) pushes(metrics_, "dropped").Increment(static_cast<double>(dropped));
-  if (!enrollments.empty()) boost::asio::co_spawn(executor_, run(), boost::asio::detached);
+  shared->metrics.dropped(dropped);
+  if (start) asio::co_spawn(shared->executor, route(shared_from_this()), asio::detached);
 }
 
-Task<> Pusher::run() {
+std::vector<std::int64_t> Pusher::Impl::next_batch(PushLane& lane) {
+  std::vector<std::int64_t> batch;
+  const std::scoped_lock lock(mutex);
+  lane = asked[0].empty() ? PushLane::background : PushLane::urgent;
+  auto& wanted = asked[static_cast<int>(lane)];
+  while (!wanted.empty() && batch.size() < kRouteBatch)
+    batch.push_back(wanted.extract(wanted.begin()).value());
+  if (batch.empty() || stopped) routing = false;
+  return stopped ? std::vector<std::int64_t>() : batch;
+}
+
+/// Brings what was asked for to its topic's queue.
+Task<> Pusher::Impl::route(std::shared_ptr<Impl> self) {
   while (true) {
-    std::vector<std::int64_t> batch;
-    {
-      const std::scoped_lock lock(mutex_);
-      while (!waiting_.empty() && batch.size() < kBatch) {
-        batch.push_back(waiting_.extract(waiting_.begin()).value());
-      }
-      if (batch.empty()) {
-        running_ = false;
-        co_return;
-      }
-    }
-    co_await send_batch(std::move(batch));
+    PushLane lane{};
+    auto batch = self->next_batch(lane);
+    if (batch.empty()) co_return;
+    if (co_await self->route_batch(std::move(batch), lane)) continue;
+    self->timer.expires_after(kRoutePause);
+    boost::system::error_code ignored;
+    co_await self->timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
   }
 }
 
-Task<Result<std::vector<Pusher::Target>>> Pusher::load(std::vector<std::int64_t> enrollments) {
-  pg::Pool::Body<std::vector<Target>> body = [enrollments =
-                                                  std::move(enrollments)](pg::Connection& connection) {
-    std::vector<Target> targets;
-    for (const auto row : connection.exec(kTargets, enrollments)) {
-      targets.push_back({row.int64(0), row.text(1), row.text(2), std::string(row.get<pg::Bytes>(3).view)});
+Task<bool> Pusher::Impl::route_batch(std::vector<std::int64_t> ids, PushLane lane) {
+  const auto wanted = std::make_shared<std::vector<std::int64_t>>(std::move(ids));
+  pg::Pool::Body<std::vector<PushRoute>> body = [wanted, lane](pg::Connection& connection) {
+    std::vector<PushRoute> routes;
+    for (const auto row : connection.exec(kPushRoutes, *wanted)) {
+      routes.push_back({.topic = row.text(1),
+                        .push = {.enrollment = row.int64(0),
+                                 .lane = lane,
+                                 .last_seen = row.get<std::optional<Time>>(2).value_or(Time{})}});
     }
-    return Result<std::vector<Target>>(std::move(targets));
+    return Result<std::vector<PushRoute>>(std::move(routes));
   };
-  co_return co_await pool_.run<std::vector<Target>>(std::move(body));
-}
-
-Task<> Pusher::send_batch(std::vector<std::int64_t> enrollments) {
-  auto loaded = co_await load(std::move(enrollments));
-  if (!loaded) {
-    log_.warning("push tokens could not be read", {{"error", loaded.error().message}});
-    co_return;
+  const auto routes = co_await shared->pool.run<std::vector<PushRoute>>(std::move(body));
+  if (!routes) {
+    shared->log.warning("pushes wait for the database", {{"error", routes.error().message}});
+    const std::scoped_lock lock(mutex);
+    asked[static_cast<int>(lane)].insert(wanted->begin(), wanted->end());
+    co_return false;
   }
-  const auto targets = std::make_shared<std::vector<Target>>(std::move(*loaded));
-  const auto next = std::make_shared<std::size_t>(0);
-  const std::size_t lanes = std::min(options_.in_flight, targets->size());
-  const auto running = std::make_shared<std::size_t>(lanes);
-  if (lanes == 0) co_return;
-  // Resumes when the last lane is done; all of them run on the io thread.
-  co_await suspend<bool>([&](Completion<bool> done) {
-    const auto all_done = std::make_shared<Completion<bool>>(std::move(done));
-    for (std::size_t lane = 0; lane < lanes; ++lane) {
-      boost::asio::co_spawn(executor_, send_some(targets, next, lane),
-                            [running, all_done](std::exception_ptr) {
-                              if (--*running == 0) (*all_done)(true);
-                            });
+  shared->metrics.unpushable(wanted->size() - routes->size());
+  std::size_t dropped = 0;
+  for (const auto& route : *routes) {
+    if (waiting() < shared->options.max_waiting) {
+      topic(route.topic)->add(route.push);
+    } else {
+      ++dropped;
     }
-  });
+  }
+  shared->metrics.dropped(dropped);
+  co_return true;
 }
 
-Task<> Pusher::send_some(std::shared_ptr<std::vector<Target>> targets, std::shared_ptr<std::size_t> next,
-                         std::size_t lane) {
-  while (*next < targets->size()) {
-    Target target = (*targets)[(*next)++];
-    auto sent = co_await send(*clients_[lane], std::move(target));
-    if (!sent) log_.debug("a push did not go out", {{"error", sent.error().message}});
-  }
-}
-
-Task<Result<std::string>> Pusher::send(http::Client& client, Target target) {
-  http::Request request;
-  request.method = "POST";
-  request.target = "/3/device/" + to_hex(target.token);
-  request.headers.set("content-type", "application/json");
-  request.headers.set("apns-topic", target.topic);
-  request.headers.set("apns-push-type", "mdm");
-  request.headers.set("apns-priority", "10");
-  const auto expires = std::chrono::floor<std::chrono::seconds>(clock_.now() + options_.expiration);
-  request.headers.set("apns-expiration", std::to_string(expires.time_since_epoch().count()));
-  request.body = "{\"mdm\":" + json_text(target.magic) + "}";
-  auto response = co_await client.send(std::move(request));
-  if (!response) {
-    pushes(metrics_, "unreachable").Increment();
-    co_return std::unexpected(response.error());
-  }
-  if (response->status == 200) {
-    pushes(metrics_, "success").Increment();
-    co_return std::string(response->headers.get("apns-id"));
-  }
-  if (token_is_dead(*response)) {
-    pushes(metrics_, "unregistered").Increment();
-    co_await forget_token(target.enrollment);
-    co_return fail(
-        Failure::conflict, "push.unregistered",
-        "the push service no longer knows the device's token: it is not pushed until its next TokenUpdate");
-  }
-  pushes(metrics_, "refused").Increment();
-  co_return fail(
-      Failure::unavailable, "push.refused",
-      fmt::format("the push service answered {}: {}", response->status, response->body.substr(0, 200)));
-}
-
-Task<> Pusher::forget_token(std::int64_t enrollment) {
-  pg::Pool::Body<bool> body = [enrollment](pg::Connection& connection) {
-    connection.exec(kForgetToken, enrollment);
-    return Result<bool>(true);
-  };
-  co_await pool_.run<bool>(std::move(body));
+std::shared_ptr<PushTopic> Pusher::Impl::topic(const std::string& name) {
+  auto& found = topics[name];
+  if (!found) found = std::make_shared<PushTopic>(name, shared);
+  return found;
 }
 
 Task<Result<std::string>> Pusher::push_now(std::int64_t enrollment) {
@@ -191,28 +196,62 @@ Task<Result<std::string>> Pusher::push_now(std::int64_t enrollment) {
 }
 
 Task<std::vector<PushResult>> Pusher::push_many(std::vector<std::int64_t> enrollments) {
-  Result<std::string> initial = fail(Failure::unavailable, "push.not_configured",
-                                     "no push service is set: start the server with --push-url");
-  if (!options_.url.empty()) {
-    initial = fail(Failure::conflict, "push.not_pushable",
-                   "the enrollment is disabled or has sent no push token: it comes back with its next "
-                   "TokenUpdate");
+  const auto impl = impl_;
+  const bool configured = !impl->shared->options.url.empty();
+  Result<std::string> initial = not_pushable();
+  if (!configured) {
+    initial = fail(Failure::unavailable, "push.not_configured", "no push service is set: --push-url is off");
   }
   std::vector<PushResult> results;
+  results.reserve(enrollments.size());
   for (const auto enrollment : enrollments) results.push_back({enrollment, initial});
-  if (options_.url.empty()) co_return results;
-  auto targets = co_await load(std::move(enrollments));
-  // A client of its own: people may push at the same time, and a client carries one request at a time.
-  http::Client client(executor_, options_.url, std::chrono::seconds(10));
-  for (auto& result : results) {
-    if (!targets) {
-      result.apns_id = std::unexpected(targets.error());
-      continue;
-    }
-    const auto target = std::ranges::find(*targets, result.enrollment, &Target::enrollment);
-    if (target != targets->end()) result.apns_id = co_await send(client, *target);
+  for (std::size_t at = 0; configured && at < results.size(); at += kManyBatch) {
+    const auto count = std::min(kManyBatch, results.size() - at);
+    co_await impl->push_chunk(std::span(results).subspan(at, count));
   }
   co_return results;
+}
+
+Task<> Pusher::Impl::push_chunk(std::span<PushResult> results) {
+  std::vector<std::int64_t> ids;
+  for (auto& result : results) ids.push_back(result.enrollment);
+  auto targets = co_await load_push_targets(shared->pool, std::move(ids));
+  if (!targets) {
+    for (auto& result : results) result.apns_id = std::unexpected(targets.error());
+    co_return;
+  }
+  if (targets->empty()) co_return;
+  const auto answers = co_await suspend<Answers>(
+      [this, &targets](Completion<Answers> done) { push_all(std::move(*targets), std::move(done)); });
+  for (auto& result : results) {
+    if (const auto found = answers.find(result.enrollment); found != answers.end())
+      result.apns_id = found->second;
+  }
+}
+
+/// Each once, by topic; `done` when the last has its answer. All of it on the io thread.
+void Pusher::Impl::push_all(std::vector<PushTarget> targets, Completion<Answers> done) {
+  struct Collected {
+    Answers answers;
+    std::size_t expected = 0;
+    Completion<Answers> done;
+  };
+  std::map<std::string, std::vector<PushTarget>> by_topic;
+  std::unordered_set<std::int64_t> seen;
+  for (auto& target : targets) {
+    if (seen.insert(target.enrollment).second) by_topic[target.topic].push_back(std::move(target));
+  }
+  const auto collected = std::make_shared<Collected>();
+  collected->expected = seen.size();
+  collected->done = std::move(done);
+  const auto collect = [collected](std::int64_t enrollment, Result<std::string> apns_id) {
+    collected->answers.emplace(enrollment, std::move(apns_id));
+    if (collected->answers.size() == collected->expected) collected->done(std::move(collected->answers));
+  };
+  for (auto& [name, of_topic] : by_topic) {
+    asio::co_spawn(shared->executor, PushTopic::push_now(topic(name), std::move(of_topic), collect),
+                   asio::detached);
+  }
 }
 
 }  // namespace mooring::core

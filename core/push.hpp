@@ -1,35 +1,40 @@
 // SPDX-License-Identifier: Apache-2.0
-// Wakes devices: APNs' request for MDM, coalesced for each enrollment. Only a doorbell: what is lost here is
-// made up for by the reconciler's schedule and by the device's own poll.
+// Wakes devices through APNs, over one kept HTTP/2 connection for each topic. Only a doorbell: what is lost
+// here is made up for by the reconciler's schedule and by the device's own poll. docs/push.md explains it.
 #pragma once
 
-#include <atomic>
-#include <condition_variable>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <span>
 #include <string>
-#include <thread>
-#include <unordered_set>
 #include <vector>
 
 #include <boost/asio/any_io_executor.hpp>
 
 #include "base/async.hpp"
 #include "base/clock.hpp"
-#include "base/http/client.hpp"
+#include "base/crypto/secret_box.hpp"
 #include "base/log.hpp"
 #include "base/metrics.hpp"
 #include "base/postgres/pool.hpp"
+#include "core/push_queue.hpp"
 
 namespace mooring::core {
 
 struct PushOptions {
-  std::string url;  ///< Of the push service, http://host:port; empty: nothing is sent.
-  std::size_t in_flight = 16;
-  std::size_t max_waiting = 200000;
-  Duration expiration = std::chrono::hours(24 * 7);
+  /// Of the push service: https://host:port; http:// is HTTP/2 without TLS, where no certificate is needed
+  /// (tests and measurements). Empty: nothing is sent.
+  std::string url;
+  std::string trust;             ///< PEM of the roots that its certificate must lead to; empty: the system's.
+  std::int64_t rate = 0;         ///< Pushes in a second at most, over all devices; 0: no limit.
+  std::size_t in_flight = 1000;  ///< On one connection, where the service allows as many.
+  std::size_t max_waiting = 1'000'000;  ///< Beyond, requests are dropped and counted.
+  std::chrono::milliseconds timeout{20000};
+  std::chrono::milliseconds ping_after{60000};  ///< Of silence, so that no middle box forgets the connection.
+  Duration expiration =
+      std::chrono::hours(24 * 7);  ///< How long APNs keeps a push for a device that is away.
+  /// How often it looks for the certificate of a topic that has none yet.
+  std::chrono::milliseconds certificate_poll{15000};
 };
 
 /// What became of one push.
@@ -40,44 +45,29 @@ struct PushResult {
 
 class Pusher {
  public:
-  Pusher(boost::asio::any_io_executor executor, PushOptions options, pg::Pool& pool, const Clock& clock,
-         Logger& log, Metrics& metrics);
+  /// The references must outlive it; everything runs on the one thread of `executor`.
+  Pusher(boost::asio::any_io_executor executor, PushOptions options, pg::Pool& pool,
+         const crypto::SecretBox& secrets, const Clock& clock, Logger& log, Metrics& metrics);
+  ~Pusher();
+  Pusher(const Pusher&) = delete;
+  Pusher& operator=(const Pusher&) = delete;
 
-  /// From any thread, at once; enrollments that cannot be pushed (disabled, without token) are passed over.
-  void request(std::span<const std::int64_t> enrollments);
-  /// For people: pushes now and says what became of it. Failure::conflict where it cannot be pushed,
-  /// Failure::unavailable where no push service is set or it does not answer.
+  /// From any thread, at once. What cannot be pushed (disabled, no token, dead token) is passed over; what
+  /// fails is tried again, as far as it makes sense.
+  void request(std::span<const std::int64_t> enrollments, PushLane lane = PushLane::urgent);
+  /// For people: pushes now and says what became of it. On the thread of `executor`.
   Task<Result<std::string>> push_now(std::int64_t enrollment);
-  /// The same for many at once; one result for each, in their order. Codes: push.not_configured,
-  /// push.no_certificate (none for the enrollment's topic), push.not_pushable, push.unregistered,
-  /// push.refused.
+  /// The same for many at once; one result for each, in their order. Codes: push.not_configured (no push
+  /// service is set), push.no_certificate (none for the enrollment's topic), push.not_pushable,
+  /// push.unregistered, push.certificate_refused, push.refused, push.unavailable.
   Task<std::vector<PushResult>> push_many(std::vector<std::int64_t> enrollments);
+  /// Pushes that wait here. On the thread of `executor`.
+  std::size_t waiting() const;
+
+  struct Impl;
 
  private:
-  struct Target {
-    std::int64_t enrollment = 0;
-    std::string topic;
-    std::string magic;
-    std::string token;
-  };
-  Task<> run();
-  Task<> send_batch(std::vector<std::int64_t> enrollments);
-  Task<> send_some(std::shared_ptr<std::vector<Target>> targets, std::shared_ptr<std::size_t> next,
-                   std::size_t lane);
-  Task<Result<std::string>> send(http::Client& client, Target target);
-  Task<Result<std::vector<Target>>> load(std::vector<std::int64_t> enrollments);
-  Task<> forget_token(std::int64_t enrollment);
-
-  boost::asio::any_io_executor executor_;
-  PushOptions options_;
-  pg::Pool& pool_;
-  const Clock& clock_;
-  Logger& log_;
-  Metrics& metrics_;
-  std::vector<std::unique_ptr<http::Client>> clients_;
-  std::mutex mutex_;
-  std::unordered_set<std::int64_t> waiting_;
-  bool running_ = false;
+  std::shared_ptr<Impl> impl_;
 };
 
 }  // namespace mooring::core

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "core/counters.hpp"
+#include "core/push_certificates.hpp"
 
 namespace mooring::reconciler {
 namespace {
@@ -62,6 +63,22 @@ class GaugeWriter {
         .Set(oldest.empty() ? 0.0 : std::max(0.0, seconds(now_ - oldest[0].get<Time>(0))));
   }
 
+  void push_certificates(pg::Connection& connection) {
+    constexpr const char* kExpiry = "mooring_push_certificate_expiry_timestamp_seconds";
+    constexpr const char* kRefused = "mooring_push_certificate_refused";
+    std::vector<Labels> kept;
+    for (const auto& certificate : core::list_push_certificates(connection)) {
+      const Labels labels{{"topic", certificate.topic}};
+      kept.push_back(labels);
+      metrics_.gauge(kExpiry, "End of the push certificate.", labels)
+          .Set(seconds(certificate.not_after.time_since_epoch()));
+      set(kRefused, "1 while the push service refuses the certificate.", labels,
+          certificate.failure.empty() ? 0 : 1);
+    }
+    metrics_.retain_gauges(kExpiry, kept);
+    metrics_.retain_gauges(kRefused, kept);
+  }
+
   void items(pg::Connection& connection) { items(connection.exec(kGaugeItems)); }
 
  private:
@@ -79,6 +96,7 @@ void refresh_gauges(pg::Connection& connection, Metrics& metrics, Time now) {
   GaugeWriter writer(metrics, now);
   writer.items(connection);
   writer.totals(connection);
+  writer.push_certificates(connection);
 }
 
 Gauges::Gauges(pg::ConnectOptions connect, const Clock& clock, Logger& log, Metrics& metrics,

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <atomic>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -47,7 +48,7 @@ struct Server::Impl : std::enable_shared_from_this<Server::Impl> {
   tcp::acceptor acceptor;
   detail::SslContext tls;
   std::vector<std::weak_ptr<ServerSession>> sessions;
-  std::uint64_t accepted = 0;
+  std::atomic<std::uint64_t> accepted{0};  // read from anywhere
   bool stopping = false;
 };
 

@@ -54,7 +54,7 @@ class Server {
   void cut();  ///< Closes all connections without a word.
   /// For the connections that exist, and later ones.
   void set_max_streams(std::uint32_t count);
-  std::uint64_t connections() const;  ///< Accepted so far, their handshakes done.
+  std::uint64_t connections() const;  ///< Accepted so far, their handshakes done. From any thread.
   std::size_t open_connections() const;
   /// Stops accepting and closes; requests under way get `grace`.
   Task<> drain(std::chrono::milliseconds grace);

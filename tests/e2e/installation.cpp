@@ -11,6 +11,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_future.hpp>
 #include <cstdlib>
+#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "base/plist/plist.hpp"
@@ -45,9 +46,11 @@ Installation::Installation() {
   fs::permissions(directory_, fs::perms::all);
   receiver_ = std::make_unique<LateReceiver>(fleet_);
   gateway_ = std::make_unique<simulator::PushGateway>(io_.get_executor(), simulator::PushGatewayOptions{},
-                                                      *receiver_, clock_, log_, metrics_);
+                                                      *receiver_, clock_);
   const auto started = gateway_->start();
   EXPECT_TRUE(started) << started.error().message;
+  std::ofstream(directory_ / "trust.pem") << gateway_->trust();
+  std::ofstream(directory_ / "push.pem") << gateway_->issue_certificate(simulator::FleetOptions{}.topic);
   thread_ = std::thread([this] { io_.run(); });
 }
 
@@ -73,9 +76,10 @@ void Installation::start_server() {
       .arguments = {"serve", "--device-identity=off", "--device-tls=off",
                     "--data-dir=" + (directory_ / "data").string(), "--device-listen=" + address(device_url_),
                     "--api-listen=" + address(api_url_), "--push-url=" + gateway_->url(),
-                    "--retry-base=200ms", "--push-retry-base=500ms", "--verify-patience=1s",
-                    "--inventory-interval=5s", "--reconcile-poll=100ms", "--gauge-interval=200ms",
-                    "--log-level=warning"},
+                    "--push-trust=" + (directory_ / "trust.pem").string(),
+                    "--push-cert=" + (directory_ / "push.pem").string(), "--retry-base=200ms",
+                    "--push-retry-base=500ms", "--verify-patience=1s", "--inventory-interval=5s",
+                    "--reconcile-poll=100ms", "--gauge-interval=200ms", "--log-level=warning"},
       .log_file = directory_ / "server.log",
       .expects_token = first,
       .binary = MOORING_BINARY};

@@ -17,6 +17,7 @@
 #include "api/api.hpp"
 #include "base/http/client.hpp"
 #include "base/http/server.hpp"
+#include "base/http2/server.hpp"
 #include "tests/support/world.hpp"
 
 namespace mooring::api_test {
@@ -61,7 +62,7 @@ class ApiFixture {
   boost::asio::io_context io_{1};
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_{io_.get_executor()};
   pg::Pool pool_;
-  std::unique_ptr<http::Server> push_service_;
+  std::unique_ptr<http2::Server> push_service_;
   std::unique_ptr<core::Pusher> pusher_;
   std::unique_ptr<api::Api> api_;
   std::unique_ptr<http::Server> server_;

@@ -184,14 +184,12 @@ ApiFixture::ApiFixture(bool with_push)
   core::PushOptions push;
   if (with_push) {
     const http::Handler accept = [this](const http::Request&) { return accept_push(&pushed); };
-    push_service_ = std::make_unique<http::Server>(
-        io_.get_executor(), http::ServerOptions{.name = "apns"},
-        std::vector<http::Route>{{"POST", "/3/device/{token}", accept}}, world.db.log, world.db.metrics);
+    push_service_ = std::make_unique<http2::Server>(io_.get_executor(), http2::ServerOptions{}, accept);
     must(push_service_->start());
     push.url = push_service_->url();
   }
-  pusher_ = std::make_unique<core::Pusher>(io_.get_executor(), push, pool_, world.clock, world.db.log,
-                                           world.db.metrics);
+  pusher_ = std::make_unique<core::Pusher>(io_.get_executor(), push, pool_, world.secrets(), world.clock,
+                                           world.db.log, world.db.metrics);
   api_ = std::make_unique<api::Api>(api::ApiDependencies{.pool = pool_,
                                                          .pusher = *pusher_,
                                                          .secrets = world.secrets(),
@@ -208,10 +206,12 @@ ApiFixture::ApiFixture(bool with_push)
 }
 
 ApiFixture::~ApiFixture() {
-  for (auto* server : {server_.get(), push_service_.get()}) {
-    if (server == nullptr) continue;
+  const auto drain = [this](auto& server) {
+    if (server == nullptr) return;
     boost::asio::co_spawn(io_, server->drain(std::chrono::milliseconds(0)), boost::asio::use_future).wait();
-  }
+  };
+  drain(server_);
+  drain(push_service_);
   io_.stop();
   thread_.join();
 }

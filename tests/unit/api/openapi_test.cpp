@@ -25,8 +25,8 @@ Operations served() {
   SystemClock clock;
   boost::asio::io_context io;
   pg::Pool pool({.connect = {.conninfo = "host=/nowhere"}, .connections = 1}, log, metrics);
-  core::Pusher pusher(io.get_executor(), {}, pool, clock, log, metrics);
   const crypto::SecretBox secrets(crypto::SecretBox::Key{});
+  core::Pusher pusher(io.get_executor(), {}, pool, secrets, clock, log, metrics);
   Api api({.pool = pool,
            .pusher = pusher,
            .secrets = secrets,

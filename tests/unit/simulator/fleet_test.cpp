@@ -9,6 +9,7 @@
 #include "base/encoding.hpp"
 #include "base/http/client.hpp"
 #include "base/http/server.hpp"
+#include "base/http2/client.hpp"
 #include "simulator/push_gateway.hpp"
 #include "tests/unit/simulator/mini_mdm.hpp"
 #include "tests/unit/simulator/support.hpp"
@@ -140,9 +141,10 @@ class PushGatewayTest : public FleetTest {
  protected:
   void SetUp() override {
     make_fleet({.devices = 2, .poll_interval = 1h});
-    gateway = std::make_unique<PushGateway>(io.executor(), PushGatewayOptions{.redelivery = 5ms}, *fleet,
-                                            clock, log, metrics);
+    gateway =
+        std::make_unique<PushGateway>(io.executor(), PushGatewayOptions{.redelivery = 5ms}, *fleet, clock);
     ASSERT_TRUE(gateway->start());
+    client = make_client(kTopic);
     fleet->start();
     ASSERT_TRUE(eventually([&] { return fleet->snapshot().sessions == 2; }));
     fleet->with_device(0, [&](Device& device) {
@@ -151,6 +153,7 @@ class PushGatewayTest : public FleetTest {
     });
   }
   void TearDown() override {
+    if (client) io.wait(forget(std::move(client)));
     if (gateway) io.wait(gateway->drain(0ms));
     FleetTest::TearDown();
   }
@@ -159,15 +162,32 @@ class PushGatewayTest : public FleetTest {
     http::Request made;
     made.method = "POST";
     made.target = "/3/device/" + to_hex(to);
-    made.headers.set("apns-topic", "com.apple.mgmt.External.simulator");
+    made.headers.set("apns-topic", kTopic);
     made.headers.set("apns-push-type", "mdm");
     made.headers.set("apns-priority", "10");
     made.headers.set("apns-expiration", "4000000000");
     made.body = nlohmann::json{{"mdm", with_magic}}.dump();
     return made;
   }
+  std::unique_ptr<http2::Client> make_client(const std::string& topic) {
+    const auto pem = gateway->issue_certificate(topic);
+    const auto key = pem.find("-----BEGIN PRIVATE");
+    return std::make_unique<http2::Client>(
+        io.executor(), gateway->url(),
+        http2::ClientOptions{
+            .tls = {.trust = gateway->trust(),
+                    .identity = {.certificate_chain = pem.substr(0, key), .private_key = pem.substr(key)}},
+            .request_timeout = 5s});
+  }
+  static Task<int> forget(std::unique_ptr<http2::Client> old) {
+    old.reset();
+    co_return 0;
+  }
+  static Task<Result<http::Response>> ask(http2::Client* client, http::Request made) {
+    co_return co_await client->send(std::move(made));
+  }
   http::Response send(http::Request made) {
-    auto response = http::fetch(gateway->url(), std::move(made), 5s);
+    auto response = io.wait(ask(client.get(), std::move(made)));
     EXPECT_TRUE(response) << response.error().message;
     return response ? *response : http::Response{.status = 0};
   }
@@ -176,7 +196,9 @@ class PushGatewayTest : public FleetTest {
            nlohmann::json::parse(response.body)["reason"].get<std::string>();
   }
 
+  static constexpr const char* kTopic = "com.apple.mgmt.External.simulator";
   std::unique_ptr<PushGateway> gateway;
+  std::unique_ptr<http2::Client> client;
   std::string token;
   std::string magic;
 };
@@ -200,18 +222,47 @@ TEST_F(PushGatewayTest, AForeignMagicWakesNobody) {
 }
 
 TEST_F(PushGatewayTest, RejectsByTheRulesOfApns) {
+  const auto with = [&](const char* name, const char* value) {
+    auto made = request(token, magic);
+    made.headers.set(name, value);
+    return reason(send(std::move(made)));
+  };
   EXPECT_EQ(reason(send(request(std::string(32, 'x'), magic))), "400 BadDeviceToken");
   EXPECT_EQ(reason(send(request("short", magic))), "400 BadDeviceToken");
-  auto without_topic = request(token, magic);
-  without_topic.headers.set("apns-topic", "");
-  EXPECT_EQ(reason(send(without_topic)), "400 MissingTopic");
-  auto alert = request(token, magic);
-  alert.headers.set("apns-push-type", "alert");
-  EXPECT_EQ(reason(send(alert)), "400 InvalidPushType");
+  EXPECT_EQ(with("apns-topic", "com.apple.mgmt.External.other"), "400 TopicDisallowed");
+  EXPECT_EQ(with("apns-push-type", "alert"), "400 InvalidPushType");
+  EXPECT_EQ(with("apns-priority", "7"), "400 BadPriority");
+  EXPECT_EQ(with("apns-expiration", "tomorrow"), "400 BadExpirationDate");
   auto empty = request(token, magic);
   empty.body.clear();
   EXPECT_EQ(reason(send(empty)), "400 PayloadEmpty");
-  EXPECT_EQ(gateway->snapshot().rejected, 5U);
+  auto large = request(token, std::string(5000, 'm'));
+  EXPECT_EQ(reason(send(large)), "413 PayloadTooLarge");
+  auto upper = request(token, magic);
+  upper.target = "/3/device/" + std::string(64, 'A');
+  EXPECT_EQ(reason(send(upper)), "400 BadDeviceToken");
+  auto elsewhere = request(token, magic);
+  elsewhere.target = "/4/device/" + to_hex(token);
+  EXPECT_EQ(reason(send(elsewhere)), "404 BadPath");
+  auto got = request(token, magic);
+  got.method = "GET";
+  EXPECT_EQ(reason(send(got)), "405 MethodNotAllowed");
+  EXPECT_EQ(gateway->snapshot().rejected, 11U);
+}
+
+TEST_F(PushGatewayTest, ACertificateOfAnotherAuthorityIsRefused) {
+  const PushGateway stranger(io.executor(), {}, *fleet, clock);
+  const auto pem = stranger.issue_certificate(kTopic);
+  const auto key = pem.find("-----BEGIN PRIVATE");
+  auto wrong = std::make_unique<http2::Client>(
+      io.executor(), gateway->url(),
+      http2::ClientOptions{
+          .tls = {.trust = gateway->trust(),
+                  .identity = {.certificate_chain = pem.substr(0, key), .private_key = pem.substr(key)}}});
+  const auto refused = io.wait(ask(wrong.get(), request(token, magic)));
+  io.wait(forget(std::move(wrong)));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, "http2.certificate_refused");
 }
 
 TEST_F(PushGatewayTest, AReplacedTokenIsUnregistered) {
@@ -242,7 +293,7 @@ TEST_F(PushGatewayTest, WithoutExpirationNothingIsStored) {
 }
 
 TEST_F(PushGatewayTest, FailsAsPlanned) {
-  gateway->fail_next(2, 503, "ServiceUnavailable");
+  gateway->fail_next(2, {503, "ServiceUnavailable"});
   EXPECT_EQ(reason(send(request(token, magic))), "503 ServiceUnavailable");
   EXPECT_EQ(reason(send(request(token, magic))), "503 ServiceUnavailable");
   EXPECT_EQ(send(request(token, magic)).status, 200);
