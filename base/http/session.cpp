@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/http/detail/session.hpp"
 
+#include <netinet/tcp.h>
+
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/post.hpp>
@@ -96,6 +98,10 @@ Session::Session(std::shared_ptr<Listener> listener, asio::ip::tcp::socket socke
   error_code ignored;  // A socket that refuses these is broken and fails at the first read.
   transport_.socket().set_option(asio::ip::tcp::no_delay(true), ignored);
   transport_.socket().non_blocking(true, ignored);
+  // A client that vanished acknowledges nothing: what was written to it then counts as not written.
+  const asio::detail::socket_option::integer<IPPROTO_TCP, TCP_USER_TIMEOUT> patience(
+      static_cast<int>(listener_->options.write_timeout.count()));
+  transport_.socket().set_option(patience, ignored);
   listener_->sessions.insert(this);
   listener_->metrics.connections().Increment();
 }

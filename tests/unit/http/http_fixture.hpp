@@ -155,6 +155,14 @@ class RawConnection {
     buffer_.erase(0, size);
     return one;
   }
+  /// Reads until `text` has come; false at the end.
+  bool read_until(std::string_view text) {
+    while (!buffer_.contains(text)) {
+      if (!fill()) return false;
+    }
+    return true;
+  }
+  std::string take() { return std::exchange(buffer_, {}); }
   /// Waits for the peer to close; what came before is in `rest`.
   bool closed(std::string* rest = nullptr) {
     while (fill()) {
