@@ -43,24 +43,25 @@ std::string read_announcement(int out) {
 
 }  // namespace
 
-ServerProcess::ServerProcess(const std::string& binary, const std::filesystem::path& data_dir)
+ServerProcess::ServerProcess(const std::string& binary, const std::filesystem::path& data_dir,
+                             const std::vector<std::string>& tls)
     : data_dir_(data_dir) {
   try {
-    spawn(binary);
+    spawn(binary, tls);
   } catch (...) {
     stop();
     throw;
   }
 }
 
-void ServerProcess::spawn(const std::string& binary) {
+void ServerProcess::spawn(const std::string& binary, const std::vector<std::string>& tls) {
   std::vector<std::string> command{binary,
                                    "serve",
                                    "--device-identity=off",
-                                   "--device-tls=off",
                                    "--device-listen=127.0.0.1:0",
                                    "--api-listen=127.0.0.1:0",
                                    "--data-dir=" + data_dir_.string()};
+  command.insert(command.end(), tls.begin(), tls.end());
   std::vector<char*> argv;
   for (auto& part : command) argv.push_back(part.data());
   argv.push_back(nullptr);
