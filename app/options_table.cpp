@@ -69,6 +69,21 @@ std::span<const OptionSpec> serve_options() {
                  "the user unmanaged for that session, allow brings the user's channel up without asking for "
                  "a password.",
                  {"refuse", "allow"}},
+      OptionSpec{"scep-challenge",
+                 OptionType::text,
+                 "",
+                 "A challenge that any device may use at any time; empty: none. One-time challenges for each "
+                 "device are safer: enrollment profiles have them, and POST /v1/scep/challenges makes them.",
+                 {},
+                 true},
+      OptionSpec{"scep-legacy-algorithms", OptionType::boolean, "false",
+                 "Accept single DES, 3DES, SHA-1 and RSA keys below 2048 bits from old SCEP clients. Whoever "
+                 "records such a message can find its challenge by breaking DES, and forge what SHA-1 signs. "
+                 "Apple's devices do not need it."},
+      OptionSpec{"scep-validity", OptionType::duration, "365d",
+                 "How long the certificates of devices are valid."},
+      OptionSpec{"scep-renewal-grace", OptionType::duration, "0s",
+                 "How long after its end a certificate may still renew itself by SCEP's RenewalReq."},
       OptionSpec{"api-listen", OptionType::text, "127.0.0.1:8000",
                  "Address for administrators: /v1, /metrics, /healthz, /readyz."},
       OptionSpec{"api-tls-cert", OptionType::text, "",

@@ -48,4 +48,20 @@ Result<core::CertificateAuthority> open_authority(const std::string& conninfo, c
   }
 }
 
+core::ScepOptions scep_options(const Options& options) {
+  using std::chrono::duration_cast;
+  using std::chrono::seconds;
+  return {.static_challenge = options.text("scep-challenge"),
+          .validity = duration_cast<seconds>(options.duration("scep-validity")),
+          .renewal_grace = duration_cast<seconds>(options.duration("scep-renewal-grace"))};
+}
+
+Result<std::unique_ptr<core::scep::LegacyCiphers>> load_legacy_ciphers(const Options& options, Logger& log) {
+  if (!options.boolean("scep-legacy-algorithms")) return nullptr;
+  log.warning(
+      "scep-legacy-algorithms is on: challenges that old clients send can be read by whoever records the "
+      "messages and breaks single DES");
+  return core::scep::LegacyCiphers::load();
+}
+
 }  // namespace mooring::app

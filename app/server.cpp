@@ -3,9 +3,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <atomic>
 #include <boost/asio/steady_timer.hpp>
 #include <filesystem>
+#include <iterator>
 #include <optional>
 
 #include "api/api.hpp"
@@ -92,6 +94,7 @@ struct Foundation {
   std::unique_ptr<core::CertificateAuthority> authority = nullptr;
   std::unique_ptr<ListenerTls> device_tls = nullptr;
   std::unique_ptr<ListenerTls> api_tls = nullptr;
+  std::unique_ptr<core::scep::LegacyCiphers> legacy_ciphers = nullptr;
 };
 
 Result<Foundation> lay_foundation(const Options& options, Logger& log) {
@@ -209,6 +212,8 @@ struct Server::Parts {
         activity(connection(conninfo, "activity", true), clock, log),
         endpoint(
             checkins, reports, payloads, activity, [this] { reconciler.ring(); }, log),
+        scep(scep_options(options), *foundation.authority, std::move(foundation.legacy_ciphers),
+             connection(conninfo, "scep", true), pool, crypto_pool, clock, log, metrics),
         api({.pool = pool,
              .pusher = pusher,
              .secrets = secrets,
@@ -223,7 +228,7 @@ struct Server::Parts {
                  .events = options.duration("retention-events")},
                 clock, log),
         gauges(connection(conninfo, "gauges"), clock, log, metrics, options.duration("gauge-interval")),
-        device_listener(io, device_listener_options(options, foundation), endpoint.routes(), log, metrics),
+        device_listener(io, device_listener_options(options, foundation), device_routes(), log, metrics),
         api_listener(io, api_listener_options(options, foundation), api.routes(), log, metrics),
         device_url(without_slash(options.text("device-url"))),
         certificate_look(io) {}
@@ -231,10 +236,17 @@ struct Server::Parts {
   void look_at_certificates(bool anyway);
   void keep_looking_at_certificates();
 
+  std::vector<http::Route> device_routes() {
+    auto routes = endpoint.routes();
+    std::ranges::move(scep.routes(), std::back_inserter(routes));
+    return routes;
+  }
+
   Foundation foundation;
   const std::string& conninfo;
   std::atomic<bool> ready{false};
   crypto::SecretBox secrets;
+  crypto::CryptoPool crypto_pool;
   core::EventInterest interest;
   pg::Pool pool;
   core::Pusher pusher;
@@ -245,6 +257,7 @@ struct Server::Parts {
   core::PayloadCache payloads;
   core::Activity activity;
   core::DeviceEndpoint endpoint;
+  core::ScepEndpoint scep;
   api::Api api;
   core::Janitor janitor;
   reconciler::Gauges gauges;
@@ -291,6 +304,9 @@ Result<std::unique_ptr<Server>> Server::start(boost::asio::any_io_executor execu
       !prepared) {
     return std::unexpected(prepared.error());
   }
+  auto legacy_ciphers = load_legacy_ciphers(options, log);
+  if (!legacy_ciphers) return std::unexpected(legacy_ciphers.error());
+  foundation->legacy_ciphers = std::move(*legacy_ciphers);
   metrics
       .gauge("mooring_build_info", "Which build this is.", {{"version", kVersion}, {"compiler", __VERSION__}})
       .Set(1);

@@ -91,7 +91,7 @@ bool add_extensions(X509* x509, X509* issuer, const NewCertificate& content) {
          add_extension(x509, issuer, NID_key_usage, usage.c_str()) &&
          (purpose == nullptr || add_extension(x509, issuer, NID_ext_key_usage, purpose)) &&
          add_extension(x509, issuer, NID_subject_key_identifier, "hash") &&
-         add_extension(x509, issuer, NID_authority_key_identifier, "keyid") &&
+         (issuer == x509 || add_extension(x509, issuer, NID_authority_key_identifier, "keyid")) &&
          add_names(x509, content.dns_names);
 }
 

@@ -25,7 +25,7 @@ fi
 
 get install "${packages[@]}"
 
-for service in prometheus slapd; do
+for service in prometheus slapd certmonger; do
   if wanted $service && [[ -d /run/systemd/system ]]; then
     systemctl disable --quiet $service.service
   fi

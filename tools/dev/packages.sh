@@ -30,6 +30,9 @@ packages=(
   prometheus                  # tests: promtool, and a real scrape of the dashboard's queries
   slapd ldap-utils            # tests: a real directory
   apache2-utils               # tests: password files as htpasswd and htdigest write them
+  scep certmonger             # tests: SCEP clients of micromdm and certmonger ...
+  strongswan-pki              # ... and of strongSwan, with the plugins that it fetches and signs with
+  libstrongswan-standard-plugins libstrongswan-extra-plugins
   openssl                     # tests: another reader and writer of certificates and signatures
   curl                        # demo and README commands
   nghttp2-server nghttp2-client # tests and benchmarks: a foreign HTTP/2 peer, and h2load
