@@ -105,9 +105,9 @@ void Api::Impl::after_commit(const Answer& answer) {
   if (answer.ring) d.ring();
   if (!answer.push.empty()) d.pusher.request(answer.push);
   for (const auto& warning : answer.warnings) d.log.warning("api warning", {{"warning", warning}});
-  if (answer.queued == 0) return;
-  core::commands_counter(d.metrics, answer.queued_type, "queued")
-      .Increment(static_cast<double>(answer.queued));
+  for (const auto& [type, status, count] : answer.counts) {
+    core::commands_counter(d.metrics, type, status).Increment(static_cast<double>(count));
+  }
 }
 
 Task<Response> Api::Impl::push(SharedRequest request) {

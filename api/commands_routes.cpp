@@ -1,85 +1,55 @@
 // SPDX-License-Identifier: Apache-2.0
-// /v1/commands: one-off commands of a person, relayed byte for byte.
+// /v1/commands: one-off commands of a person, built here or relayed byte for byte.
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <array>
-#include <set>
+#include <limits>
 
 #include "api/detail/command_json.hpp"
+#include "api/detail/command_targets.hpp"
 #include "api/detail/endpoint.hpp"
 #include "api/detail/json.hpp"
 #include "api/detail/new_command.hpp"
 #include "base/encoding.hpp"
 #include "base/plist/plist.hpp"
-#include "core/queue.hpp"
+#include "core/requests.hpp"
 #include "director/devices.hpp"
 
 namespace mooring::api::detail {
 namespace {
-
-/// Who gets the command, and what is to be said of each name.
-struct CommandTargets {
-  std::vector<std::int64_t> enrollments;
-  Json report = Json::array();
-};
-
-void add_targets(CommandTargets& targets, std::string_view kind,
-                 const std::vector<director::ResolvedTarget>& resolved) {
-  for (const auto& target : resolved) {
-    std::string_view status = "queued";
-    if (target.enrollments.empty()) status = "unknown";
-    if (target.enrollments.size() > 1) status = "ambiguous";
-    if (target.enrollments.size() == 1) targets.enrollments.push_back(target.enrollments.front());
-    targets.report.push_back({{kind, target.named}, {"status", status}});
-  }
-}
-
-CommandTargets resolve_targets(pg::Connection& connection, const CommandOrder& order) {
-  CommandTargets targets;
-  if (!order.enrollments.empty()) {
-    add_targets(targets, "enrollment", director::resolve_enrollments(connection, order.enrollments));
-  }
-  if (!order.devices.empty()) {
-    add_targets(targets, "device", director::resolve_devices(connection, order.devices));
-  }
-  const std::set<std::int64_t> each_once(targets.enrollments.begin(), targets.enrollments.end());
-  targets.enrollments.assign(each_once.begin(), each_once.end());
-  return targets;
-}
 
 std::unexpected<Error> duplicate_command(const std::string& uuid) {
   return fail(Failure::conflict, "command.duplicate_uuid",
               fmt::format("a command with the CommandUUID {} was queued before: make a new UUID", uuid));
 }
 
+std::unexpected<Error> nobody_to_send_to(const CommandTargets& targets) {
+  if (!targets.unsupported.empty()) {
+    return fail(Failure::conflict, "command.unsupported",
+                fmt::format("{}: nothing was queued. Say \"allow_unsupported\": true to send it all the same",
+                            targets.unsupported));
+  }
+  return fail(Failure::not_found, "command.unknown_targets",
+              "none of the named targets is known, or each stands for several devices: nothing was queued");
+}
+
 Result<Answer> queue_order(Call call, const CommandOrder& order) {
   auto targets = resolve_targets(call.db, order);
-  if (targets.enrollments.empty()) {
-    return fail(Failure::not_found, "command.unknown_targets",
-                "none of the named targets is known, or each stands for several devices: nothing was queued");
-  }
-  const auto payload = core::store_payload(
-      call.db, {.body = order.plist, .request_type = order.request_type, .relayed = true}, call.now);
-  const std::string uuid = core::encode_command_uuid(order.command_uuid);
-  if (!core::store_request(call.db, uuid, payload, order.request_type, targets.enrollments, call.now)) {
-    return duplicate_command(order.command_uuid);
-  }
-  std::vector<core::NewCommand> commands;
-  for (const auto enrollment : targets.enrollments) {
-    core::NewCommand command{.enrollment = enrollment, .uuid = uuid, .payload = payload};
-    command.priority = order.priority;
-    if (order.expires_in) command.expires_at = call.now + *order.expires_in;
-    commands.push_back(std::move(command));
-  }
-  const auto queued = core::enqueue(call.db, commands, call.now);
-  if (queued != static_cast<std::int64_t>(commands.size())) return duplicate_command(order.command_uuid);
+  if (targets.enrollments.empty()) return nobody_to_send_to(targets);
+  const core::NewRequest request{
+      .uuid = core::encode_command_uuid(order.command_uuid),
+      .body = order.body,
+      .request_type = order.request_type,
+      .relayed = order.relayed,
+      .enrollments = std::move(targets.enrollments),
+      .priority = order.priority,
+      .expires_at = order.expires_in ? std::optional(call.now + *order.expires_in) : std::nullopt};
+  if (!core::send_request(call.db, request, call.now)) return duplicate_command(order.command_uuid);
   Answer answer = json_response(201, {{"command_uuid", order.command_uuid},
                                       {"request_type", order.request_type},
                                       {"targets", std::move(targets.report)}});
-  answer.queued_type = order.request_type;
-  answer.queued = commands.size();
-  if (order.push) answer.push = std::move(targets.enrollments);
+  answer.counts = {{order.request_type, "queued", static_cast<std::int64_t>(request.enrollments.size())}};
+  if (order.push) answer.push = request.enrollments;
   return answer;
 }
 
@@ -96,33 +66,58 @@ std::unexpected<Error> unknown_command(std::string_view uuid) {
               fmt::format("there is no command with the CommandUUID {}", uuid));
 }
 
-Result<Answer> get_command(Call call) {
-  const auto with_results = query_flag(call.request, "results");
-  if (!with_results) return std::unexpected(with_results.error());
-  const auto uuid = call.request.param("uuid");
-  const auto found = core::find_request(call.db, core::encode_command_uuid(uuid));
-  if (!found) return unknown_command(uuid);
-  auto targets = Json::array();
-  for (const auto& target : found->targets) {
-    Json json = command_json(target);
-    if (with_results->value_or(false))
-      json["result"] = target.result ? Json(to_base64(*target.result)) : Json();
-    targets.push_back(std::move(json));
-  }
-  return json_response(200, {{"command_uuid", found->uuid},
-                             {"request_type", found->request_type},
-                             {"created_at", to_rfc3339(found->created_at)},
-                             {"targets", std::move(targets)}});
+Json request_json(const core::CommandRequest& request) {
+  auto statuses = Json::object();
+  for (const auto& [status, count] : request.statuses) statuses[std::string(core::name_of(status))] = count;
+  return {{"command_uuid", request.uuid},
+          {"request_type", request.request_type},
+          {"created_at", to_rfc3339(request.created_at)},
+          {"target_count", request.targets},
+          {"statuses", std::move(statuses)}};
 }
 
-Result<Answer> delete_command(Call call) {
-  const auto uuid = call.request.param("uuid");
-  const std::string encoded = core::encode_command_uuid(uuid);
-  const auto found = core::find_request(call.db, encoded);
-  if (!found) return unknown_command(uuid);
-  std::vector<core::OpenCommandRef> open;
-  for (const auto& target : found->targets) open.push_back({target.enrollment, encoded});
-  return json_response(200, {{"cancelled", core::cancel(call.db, open, call.now)}});
+Result<std::optional<core::CommandStatus>> status_filter(const http::Request& request) {
+  using core::CommandStatus;
+  const auto name = query_text(request, "status");
+  if (!name) return std::unexpected(name.error());
+  if (!*name) return std::nullopt;
+  for (auto status = CommandStatus::queued; status <= CommandStatus::expired;
+       status = static_cast<CommandStatus>(static_cast<int>(status) + 1)) {
+    if (core::name_of(status) == **name) return status;
+  }
+  return fail(Failure::invalid, "request.bad_parameter",
+              fmt::format("the parameter status is no status of a command: {}", **name));
+}
+
+Result<core::RequestFilter> filter_of(Call call) {
+  core::RequestFilter filter;
+  auto type = query_text(call.request, "request_type");
+  if (!type) return std::unexpected(type.error());
+  filter.request_type = std::move(*type);
+  const auto status = status_filter(call.request);
+  if (!status) return std::unexpected(status.error());
+  filter.status = *status;
+  const auto named = query_text(call.request, "device");
+  if (!named) return std::unexpected(named.error());
+  if (!*named) return filter;
+  const auto device = director::find_device(call.db, **named);
+  if (!device) return std::unexpected(device.error());
+  filter.device = device->id;
+  return filter;
+}
+
+Result<Answer> list_commands(Call call) {
+  const auto page = numbered_page_of(call.request, "requests");
+  if (!page) return std::unexpected(page.error());
+  const auto filter = filter_of(call);
+  if (!filter) return std::unexpected(filter.error());
+  const auto before = page->after == 0 ? std::numeric_limits<std::int64_t>::max() : page->after;
+  const auto found = core::list_requests(call.db, *filter, before, page->limit);
+  auto items = Json::array();
+  for (const auto& request : found.requests) items.push_back(request_json(request));
+  std::optional<std::string> next;
+  if (found.more) next = make_cursor("requests", std::to_string(found.requests.back().id));
+  return json_response(200, page_json(std::move(items), next));
 }
 
 Json report_json(const std::optional<std::string>& report) {
@@ -131,22 +126,83 @@ Json report_json(const std::optional<std::string>& report) {
   return parsed ? json_of(*parsed) : Json();
 }
 
-Result<Answer> get_enrollment_command(Call call) {
+Json with_result(const core::CommandRow& command) {
+  Json json = command_json(command);
+  json["result"] = command.result ? Json(to_base64(*command.result)) : Json();
+  json["result_json"] = report_json(command.result);
+  return json;
+}
+
+Result<Answer> get_command(Call call) {
+  const auto with_results = query_flag(call.request, "results");
+  if (!with_results) return std::unexpected(with_results.error());
+  const auto page = numbered_page_of(call.request, "targets");
+  if (!page) return std::unexpected(page.error());
+  const auto uuid = call.request.param("uuid");
+  const std::string encoded = core::encode_command_uuid(uuid);
+  const auto found = core::find_request(call.db, encoded);
+  if (!found) return unknown_command(uuid);
+  const auto slice = core::targets_of_request(call.db, encoded, page->after, page->limit);
+  auto targets = Json::array();
+  for (const auto& target : slice.targets) {
+    targets.push_back(with_results->value_or(false) ? with_result(target) : command_json(target));
+  }
+  std::optional<std::string> next;
+  if (slice.next) next = make_cursor("targets", std::to_string(*slice.next));
+  Json json = request_json(*found);
+  json["targets"] = std::move(targets);
+  json["next_cursor"] = json_of(next);
+  return json_response(200, json);
+}
+
+Result<Answer> delete_command(Call call) {
+  const auto uuid = call.request.param("uuid");
+  const std::string encoded = core::encode_command_uuid(uuid);
+  if (!core::find_request(call.db, encoded)) return unknown_command(uuid);
+  return cancelled_answer(core::cancel_request(call.db, encoded, call.now));
+}
+
+/// A command at one enrollment, as the path names both.
+struct CommandAt {
+  std::int64_t enrollment = 0;
+  core::CommandRow command;
+};
+Result<CommandAt> find_at_enrollment(Call call) {
   const auto id = call.request.param("id");
   const auto enrollment = director::find_enrollment(call.db, id);
   if (!enrollment) {
     return fail(Failure::not_found, "enrollment.unknown", fmt::format("there is no enrollment {}", id));
   }
   const auto uuid = call.request.param("uuid");
-  const auto command = core::find_command(call.db, *enrollment, uuid);
+  auto command = core::find_command(call.db, *enrollment, uuid);
   if (!command) return unknown_command(uuid);
-  Json json = command_json(*command);
-  json["result"] = command->result ? Json(to_base64(*command->result)) : Json();
-  json["result_json"] = report_json(command->result);
-  return json_response(200, json);
+  return CommandAt{*enrollment, std::move(*command)};
+}
+
+Result<Answer> get_enrollment_command(Call call) {
+  const auto found = find_at_enrollment(call);
+  if (!found) return std::unexpected(found.error());
+  return json_response(200, with_result(found->command));
+}
+
+Result<Answer> delete_enrollment_command(Call call) {
+  const auto found = find_at_enrollment(call);
+  if (!found) return std::unexpected(found.error());
+  if (found->command.item) {
+    return fail(Failure::conflict, "command.of_reconciler",
+                "the reconciler sent this command and would send it again: change what is declared instead");
+  }
+  const core::OpenCommandRef command{found->enrollment, core::encode_command_uuid(found->command.uuid)};
+  return cancelled_answer(core::cancel(call.db, {&command, 1}, call.now));
 }
 
 }  // namespace
+
+Answer cancelled_answer(const core::Cancelled& cancelled) {
+  Answer answer = json_response(200, {{"cancelled", cancelled.total}});
+  for (const auto& [type, count] : cancelled.by_type) answer.counts.push_back({type, "cancelled", count});
+  return answer;
+}
 
 Json command_json(const core::CommandRow& command) {
   return {{"command_uuid", command.uuid},
@@ -164,9 +220,11 @@ Json command_json(const core::CommandRow& command) {
 std::span<const Endpoint> command_endpoints() {
   static constexpr std::array kEndpoints{
       Endpoint{"POST", "/v1/commands", Access::slow, post_command},
+      Endpoint{"GET", "/v1/commands", Access::read, list_commands},
       Endpoint{"GET", "/v1/commands/{uuid}", Access::read, get_command},
       Endpoint{"DELETE", "/v1/commands/{uuid}", Access::write, delete_command},
       Endpoint{"GET", "/v1/enrollments/{id}/commands/{uuid}", Access::read, get_enrollment_command},
+      Endpoint{"DELETE", "/v1/enrollments/{id}/commands/{uuid}", Access::write, delete_enrollment_command},
   };
   return kEndpoints;
 }

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // /v1/devices: who they are, their channels, and the bells that wake them.
+#include <fmt/format.h>
+
 #include <array>
+#include <ranges>
 
 #include "api/detail/command_json.hpp"
 #include "api/detail/endpoint.hpp"
 #include "api/detail/json.hpp"
+#include "base/encoding.hpp"
 #include "director/devices.hpp"
 
 namespace mooring::api::detail {
@@ -93,26 +97,64 @@ Result<Answer> get_device(Call call) {
   return json_response(200, json);
 }
 
+/// Positions as texts: "o:PRIORITY:ID" among open commands, "a:MICROSECONDS:ENROLLMENT:UUID" among answered.
+std::string text_of(const core::CommandPosition& at) {
+  if (at.open) return fmt::format("o:{}:{}", at.priority, at.id);
+  return fmt::format("a:{}:{}:{}", at.answered_at.time_since_epoch().count(), at.enrollment, to_hex(at.uuid));
+}
+
+std::optional<core::CommandPosition> position_from(std::string_view text) {
+  std::vector<std::string_view> parts;
+  for (const auto part : std::views::split(text, ':')) parts.emplace_back(part.begin(), part.end());
+  core::CommandPosition at;
+  if (parts.size() == 3 && parts[0] == "o") {
+    const auto priority = parse_number<std::int16_t>(parts[1]);
+    const auto id = parse_number<std::int64_t>(parts[2]);
+    if (!priority || !id) return std::nullopt;
+    at.priority = *priority;
+    at.id = *id;
+    return at;
+  }
+  if (parts.size() != 4 || parts[0] != "a") return std::nullopt;
+  const auto answered_at = parse_number<std::int64_t>(parts[1]);
+  const auto enrollment = parse_number<std::int64_t>(parts[2]);
+  auto uuid = from_hex(parts[3]);
+  constexpr std::int64_t kYear9999 = 253'402'300'799'000'000;
+  if (!answered_at || *answered_at < 0 || *answered_at > kYear9999 || !enrollment || !uuid)
+    return std::nullopt;
+  at.open = false;
+  at.answered_at = Time{Duration{*answered_at}};
+  at.enrollment = *enrollment;
+  at.uuid = std::move(*uuid);
+  return at;
+}
+
 Result<Answer> get_device_commands(Call call) {
   const auto device = director::find_device(call.db, call.request.param("id"));
   if (!device) return std::unexpected(device.error());
   const auto page = page_of(call.request, "commands");
   if (!page) return std::unexpected(page.error());
-  auto items = Json::array();
-  for (const auto& command : core::commands_of_device(call.db, device->id, page->limit)) {
-    items.push_back(command_json(command));
+  const auto after = page->after.empty() ? core::CommandPosition{} : position_from(page->after);
+  if (!after) return bad_cursor();
+  auto commands = core::commands_of_device(call.db, device->id, *after, page->limit + 1);
+  std::optional<std::string> next;
+  if (commands.size() > static_cast<std::size_t>(page->limit)) {
+    commands.pop_back();
+    next = make_cursor("commands", text_of(core::position_of(commands.back())));
   }
-  return json_response(200, page_json(std::move(items)));
+  auto items = Json::array();
+  for (const auto& command : commands) items.push_back(command_json(command));
+  return json_response(200, page_json(std::move(items), next));
 }
 
 Result<Answer> delete_device_commands(Call call) {
   const auto device = director::find_device(call.db, call.request.param("id"));
   if (!device) return std::unexpected(device.error());
-  std::int64_t cancelled = 0;
+  core::Cancelled cancelled;
   for (const auto& enrollment : director::enrollments_of_device(call.db, device->id)) {
-    cancelled += core::clear(call.db, enrollment.id, call.now);
+    cancelled.add(core::clear(call.db, enrollment.id, call.now));
   }
-  return json_response(200, {{"cancelled", cancelled}});
+  return cancelled_answer(cancelled);
 }
 
 Result<Answer> post_refresh(Call call) {

@@ -3,9 +3,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "api/detail/json.hpp"
+#include "base/crypto/crypto.hpp"
 #include "base/encoding.hpp"
 #include "base/plist/plist.hpp"
+#include "core/command_builder.hpp"
 
 namespace mooring::api::detail {
 namespace {
@@ -34,6 +38,17 @@ Result<std::vector<std::string>> text_list(const Json& object, std::string_view 
   return fail(Failure::invalid, "request.wrong_type", fmt::format("\"{}\" has to be a list of texts", key));
 }
 
+/// Leaves `flag` where the key is absent.
+Result<> read_flag(const Json& body, std::string_view key, bool& flag) {
+  const auto found = body.find(key);
+  if (found == body.end()) return {};
+  if (!found->is_boolean()) {
+    return fail(Failure::invalid, "request.wrong_type", fmt::format("\"{}\" has to be true or false", key));
+  }
+  flag = found->get<bool>();
+  return {};
+}
+
 Result<> read_json_settings(const Json& body, CommandOrder& order) {
   if (const auto found = body.find("priority"); found != body.end()) {
     const bool whole = found->is_number_integer();
@@ -48,40 +63,87 @@ Result<> read_json_settings(const Json& body, CommandOrder& order) {
     if (!expires_in) return std::unexpected(expires_in.error());
     order.expires_in = *expires_in;
   }
-  if (const auto found = body.find("push"); found != body.end()) {
-    if (!found->is_boolean()) {
-      return fail(Failure::invalid, "request.wrong_type", "\"push\" has to be true or false");
-    }
-    order.push = found->get<bool>();
-  }
+  if (const auto read = read_flag(body, "push", order.push); !read) return read;
+  return read_flag(body, "allow_unsupported", order.allow_unsupported);
+}
+
+Result<> read_json_targets(const Json& body, CommandOrder& order) {
+  auto enrollments = text_list(body, "enrollments");
+  if (!enrollments) return std::unexpected(enrollments.error());
+  order.enrollments = std::move(*enrollments);
+  auto devices = text_list(body, "devices");
+  if (!devices) return std::unexpected(devices.error());
+  order.devices = std::move(*devices);
+  const auto udid = optional_text(body, "udid");
+  if (!udid) return std::unexpected(udid.error());
+  if (*udid) order.devices.push_back(**udid);
   return {};
 }
 
-Result<CommandOrder> read_json_order(const http::Request& request) {
-  const auto body =
-      parse_object(request, {"enrollments", "devices", "plist", "priority", "expires_in", "push"});
-  if (!body) return std::unexpected(body.error());
-  const auto encoded = required_text(*body, "plist");
+Result<> read_relayed(const Json& body, CommandOrder& order) {
+  if (const auto known = check_keys(body, {"plist", "enrollments", "devices", "udid", "priority",
+                                           "expires_in", "push", "allow_unsupported"});
+      !known) {
+    return known;
+  }
+  const auto encoded = required_text(body, "plist");
   if (!encoded) return std::unexpected(encoded.error());
   auto plist = from_base64(*encoded);
   if (!plist) {
     return fail(Failure::invalid, "command.bad_base64", "\"plist\" has to be the command's plist in base64");
   }
-  auto enrollments = text_list(*body, "enrollments");
-  if (!enrollments) return std::unexpected(enrollments.error());
-  auto devices = text_list(*body, "devices");
-  if (!devices) return std::unexpected(devices.error());
+  order.body = std::move(*plist);
+  return {};
+}
+
+/// What is not a setting of the order is a key of the command.
+Result<> build_order(Json body, CommandOrder& order) {
+  const auto uuid = optional_text(body, "command_uuid");
+  if (!uuid) return std::unexpected(uuid.error());
+  order.command_uuid = uuid->value_or("");
+  if (order.command_uuid.empty()) order.command_uuid = crypto::Uuid::random().text();
+  if (order.command_uuid.size() > kLongestCommandUuid ||
+      std::ranges::any_of(order.command_uuid, [](unsigned char c) { return c < 0x20; })) {
+    return fail(Failure::invalid, "command.malformed",
+                "\"command_uuid\" has more than 255 bytes or a control character");
+  }
+  const char* type_key = body.contains("request_type") ? "request_type" : "RequestType";
+  auto type = required_text(body, type_key);
+  if (!type) return std::unexpected(type.error());
+  order.request_type = std::move(*type);
+  for (const char* own : {type_key, "command_uuid", "enrollments", "devices", "udid", "priority",
+                          "expires_in", "push", "allow_unsupported"}) {
+    body.erase(own);
+  }
+  const auto asked = plist_of(body);
+  if (!asked) return std::unexpected(asked.error());
+  auto command = core::build_command(order.request_type, *asked->as<plist::Dict>());
+  if (!command) return std::unexpected(command.error());
+  order.body = plist::to_xml_fragment(*command);
+  order.command = std::move(*command);
+  order.relayed = false;
+  return {};
+}
+
+Result<CommandOrder> read_json_order(const http::Request& request) {
+  auto body = parse_object(request);
+  if (!body) return std::unexpected(body.error());
   CommandOrder order;
-  order.plist = std::move(*plist);
-  order.enrollments = std::move(*enrollments);
-  order.devices = std::move(*devices);
   if (const auto read = read_json_settings(*body, order); !read) return std::unexpected(read.error());
+  if (const auto read = read_json_targets(*body, order); !read) return std::unexpected(read.error());
+  if (!body->contains("plist") && !body->contains("request_type") && !body->contains("RequestType")) {
+    return fail(Failure::invalid, "request.missing_key",
+                "\"request_type\" with the command's keys is missing, or \"plist\" with all of it");
+  }
+  const auto read =
+      body->contains("plist") ? read_relayed(*body, order) : build_order(std::move(*body), order);
+  if (!read) return std::unexpected(read.error());
   return order;
 }
 
 Result<CommandOrder> read_raw_order(const http::Request& request) {
   CommandOrder order;
-  order.plist = request.body;
+  order.body = request.body;
   auto enrollments = query_texts(request, "enrollment");
   if (!enrollments) return std::unexpected(enrollments.error());
   order.enrollments = std::move(*enrollments);
@@ -112,9 +174,15 @@ std::unexpected<Error> no_command(std::string_view what) {
   return fail(Failure::invalid, "command.malformed", fmt::format("the command's plist {}", what));
 }
 
-/// Reads what the queue has to know; the bytes stay as they are.
-Result<> read_command_plist(CommandOrder& order) {
-  const auto document = plist::parse_dict(order.plist);
+bool is_json(const http::Request& request) {
+  const auto type = to_lower_ascii(request.headers.get("Content-Type"));
+  return type.starts_with("application/json") || trim(request.body).starts_with('{');
+}
+
+}  // namespace
+
+Result<CommandNames> read_command_plist(std::string_view plist) {
+  const auto document = plist::parse_dict(plist);
   if (!document) return std::unexpected(document.error());
   const auto* command = document->dict("Command");
   if (command == nullptr) return no_command("has no dictionary under the key Command");
@@ -127,24 +195,23 @@ Result<> read_command_plist(CommandOrder& order) {
   if (uuid->size() > kLongestCommandUuid || request_type->size() > kLongestCommandUuid) {
     return no_command("has a CommandUUID or RequestType of more than 255 bytes");
   }
-  order.request_type = *request_type;
-  order.command_uuid = *uuid;
-  return {};
+  return CommandNames{*uuid, *request_type};
 }
 
-}  // namespace
-
 Result<CommandOrder> read_order(const http::Request& request) {
-  const auto type = to_lower_ascii(request.headers.get("Content-Type"));
-  const bool is_json = type.starts_with("application/json");
-  auto order = is_json ? read_json_order(request) : read_raw_order(request);
+  const bool json = is_json(request);
+  auto order = json ? read_json_order(request) : read_raw_order(request);
   if (!order) return order;
   if (order->enrollments.empty() && order->devices.empty()) {
     return fail(Failure::invalid, "command.no_target",
-                is_json ? "name at least one target in \"enrollments\" or \"devices\""
-                        : "name at least one target with ?enrollment= or ?device=");
+                json ? "name at least one target in \"enrollments\" or \"devices\""
+                     : "name at least one target with ?enrollment= or ?device=");
   }
-  if (const auto read = read_command_plist(*order); !read) return std::unexpected(read.error());
+  if (!order->relayed) return order;
+  auto names = read_command_plist(order->body);
+  if (!names) return std::unexpected(names.error());
+  order->command_uuid = std::move(names->command_uuid);
+  order->request_type = std::move(names->request_type);
   return order;
 }
 

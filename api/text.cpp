@@ -15,12 +15,12 @@ std::unexpected<Error> bad_parameter(std::string_view name, std::string_view wha
   return fail(Failure::invalid, "request.bad_parameter", fmt::format("parameter {} {}", name, what));
 }
 
+}  // namespace
+
 std::unexpected<Error> bad_cursor() {
   return fail(Failure::invalid, "request.bad_cursor",
               "parameter cursor is not a next_cursor of this list: begin again without it");
 }
-
-}  // namespace
 
 bool is_storable(std::string_view text) { return text.find('\0') == std::string_view::npos && is_utf8(text); }
 

@@ -226,7 +226,7 @@ struct Server::Parts {
         janitor(connection(conninfo, "janitor"),
                 {.results = options.duration("retention-results"),
                  .events = options.duration("retention-events")},
-                clock, log),
+                clock, log, metrics),
         gauges(connection(conninfo, "gauges"), clock, log, metrics, options.duration("gauge-interval")),
         device_listener(io, device_listener_options(options, foundation), device_routes(), log, metrics),
         api_listener(io, api_listener_options(options, foundation), api.routes(), log, metrics),

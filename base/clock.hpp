@@ -5,7 +5,9 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 
 namespace mooring {
 
@@ -39,5 +41,8 @@ class ManualClock final : public Clock {
 
 /// RFC 3339 in UTC with milliseconds, e.g. "2026-11-22T04:51:30.125Z".
 std::string to_rfc3339(Time time);
+/// A whole date-time of RFC 3339 section 5.6, with any offset; nullopt for anything else. Beyond microseconds
+/// digits are cut off; a leap second is the second after it.
+std::optional<Time> from_rfc3339(std::string_view text);
 
 }  // namespace mooring

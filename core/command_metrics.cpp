@@ -18,7 +18,7 @@ prometheus::Counter& commands_counter(Metrics& metrics, std::string_view request
 void make_command_counters(Metrics& metrics) {
   for (const char* type : {"InstallProfile", "RemoveProfile", "ProfileList", "DeviceInformation"}) {
     for (const char* status :
-         {"queued", "acknowledged", "error", "command_format_error", "not_now", "cancelled"}) {
+         {"queued", "acknowledged", "error", "command_format_error", "not_now", "cancelled", "expired"}) {
       commands_counter(metrics, type, status);
     }
   }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/janitor.hpp"
 
+#include "core/command_metrics.hpp"
 #include "core/counters.hpp"
 #include "core/scep/challenges.hpp"
 
@@ -12,24 +13,37 @@ with gone as (
   delete from commands c using (
     select id from commands where expires_at <= $1 order by expires_at limit $2 for update skip locked) x
   where c.id = x.id returning c.*
+), typed as materialized (
+  select g.*, p.request_type from gone g join payloads p on p.id = g.payload_id
 ), stored as (
   insert into command_results (enrollment_id, uuid, payload_id, request_type, status, item_id, created_at, answered_at)
-  select g.enrollment_id, g.uuid, g.payload_id, p.request_type, 6, g.item_id, g.created_at, $1
-  from gone g join payloads p on p.id = g.payload_id
+  select enrollment_id, uuid, payload_id, request_type, 6, item_id, created_at, $1 from typed
   on conflict (enrollment_id, uuid) do nothing
 ), counted as ()" MOORING_COUNT_FROM(R"(
-  select case status when 0 then 'commands.queued' else 'commands.not_now' end, -1 from gone)") R"()
-select count(*) from gone)"};
+  select case status when 0 then 'commands.queued' else 'commands.not_now' end, -1 from typed)") R"()
+select request_type, count(*) from typed group by 1)"};
 
 // BRIN indexes find the old end of these tables without reading the rest.
 constexpr pg::Statement kResults{"janitor_results", R"(
 delete from command_results where ctid = any (array(
   select ctid from command_results where answered_at < $1 limit $2 for update skip locked)))"};
+// What only requests carried goes with the last of them. A payload that a new request is about to name is
+// locked.
 constexpr pg::Statement kRequests{"janitor_requests", R"(
-delete from command_requests where ctid = any (array(
-  select q.ctid from command_requests q where q.created_at < $1
-    and not exists (select from commands c where c.enrollment_id = any (q.enrollments) and c.uuid = q.uuid)
-  limit $2 for update skip locked)))"};
+with gone as (
+  delete from command_requests where ctid = any (array(
+    select q.ctid from command_requests q where q.created_at < $1
+      and not exists (select from commands c where c.enrollment_id = any (q.enrollments) and c.uuid = q.uuid)
+    limit $2 for update skip locked))
+  returning id, payload_id
+), unused as (
+  delete from payloads where id = any (array(
+    select p.id from payloads p
+    where p.id in (select payload_id from gone) and p.disposable
+      and not exists (select from command_requests q where q.payload_id = p.id and q.id not in (select id from gone))
+    for update skip locked))
+)
+select count(*) from gone)"};
 constexpr pg::Statement kEvents{"janitor_events", R"(
 delete from events where ctid = any (array(
   select ctid from events where created_at < $1 limit $2 for update skip locked)))"};
@@ -38,17 +52,25 @@ delete from events where ctid = any (array(
 
 Tidied tidy(pg::Connection& connection, const Retention& retention, Time now) {
   Tidied tidied;
-  tidied.expired = connection.exec(kExpire, now, retention.batch)[0].int64(0);
+  for (const auto row : connection.exec(kExpire, now, retention.batch)) {
+    tidied.expired += row.int64(1);
+    tidied.expired_by_type[row.text(0)] = row.int64(1);
+  }
   tidied.results = connection.exec(kResults, now - retention.results, retention.batch).affected();
-  tidied.requests = connection.exec(kRequests, now - retention.results, retention.batch).affected();
+  tidied.requests = connection.exec(kRequests, now - retention.results, retention.batch)[0].int64(0);
   tidied.events = connection.exec(kEvents, now - retention.events, retention.batch).affected();
   tidied.challenges = prune_challenges(connection, now, retention.batch);
   return tidied;
 }
 
 Janitor::Janitor(pg::ConnectOptions connect, Retention retention, const Clock& clock, Logger& log,
-                 std::chrono::milliseconds every)
-    : connect_(std::move(connect)), retention_(retention), clock_(clock), log_(log), every_(every) {
+                 Metrics& metrics, std::chrono::milliseconds every)
+    : connect_(std::move(connect)),
+      retention_(retention),
+      clock_(clock),
+      log_(log),
+      metrics_(metrics),
+      every_(every) {
   thread_ = std::thread([this] { run(); });
 }
 
@@ -75,7 +97,10 @@ void Janitor::run() {
 void Janitor::round(pg::Connection& connection) {
   try {
     const auto tidied = tidy(connection, retention_, clock_.now());
-    if (tidied.expired + tidied.results + tidied.events + tidied.challenges > 0) {
+    for (const auto& [type, expired] : tidied.expired_by_type) {
+      commands_counter(metrics_, type, "expired").Increment(static_cast<double>(expired));
+    }
+    if (tidied.expired + tidied.results + tidied.requests + tidied.events + tidied.challenges > 0) {
       log_.debug("old rows removed", {{"expired", tidied.expired},
                                       {"results", tidied.results},
                                       {"requests", tidied.requests},

@@ -6,11 +6,14 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
+#include <map>
 #include <mutex>
+#include <string>
 #include <thread>
 
 #include "base/clock.hpp"
 #include "base/log.hpp"
+#include "base/metrics.hpp"
 #include "base/postgres/pool.hpp"
 
 namespace mooring::core {
@@ -23,6 +26,7 @@ struct Retention {
 
 struct Tidied {
   std::int64_t expired = 0;
+  std::map<std::string, std::int64_t> expired_by_type;  ///< RequestType.
   std::int64_t results = 0;
   std::int64_t requests = 0;
   std::int64_t events = 0;
@@ -34,7 +38,7 @@ Tidied tidy(pg::Connection& connection, const Retention& retention, Time now);
 
 class Janitor {
  public:
-  Janitor(pg::ConnectOptions connect, Retention retention, const Clock& clock, Logger& log,
+  Janitor(pg::ConnectOptions connect, Retention retention, const Clock& clock, Logger& log, Metrics& metrics,
           std::chrono::milliseconds every = std::chrono::seconds(10));
   ~Janitor();
   Janitor(const Janitor&) = delete;
@@ -48,6 +52,7 @@ class Janitor {
   Retention retention_;
   const Clock& clock_;
   Logger& log_;
+  Metrics& metrics_;
   std::chrono::milliseconds every_;
   std::mutex mutex_;
   std::condition_variable wake_;

@@ -2,13 +2,16 @@
 #include "core/queue.hpp"
 
 #include "core/counters.hpp"
+#include "core/detail/command_row.hpp"
 
 namespace mooring::core {
 namespace {
 
-constexpr pg::Statement kFindPayload{"queue_find_payload", "select id from payloads where hash = $1"};
+// The lock keeps the janitor from removing what a request is about to name.
+constexpr pg::Statement kFindPayload{"queue_find_payload",
+                                     "select id from payloads where hash = $1 for key share"};
 constexpr pg::Statement kStorePayload{"queue_store_payload", R"(
-insert into payloads (hash, relayed, request_type, body, created_at) values ($1, $2, $3, $4, $5)
+insert into payloads (hash, relayed, disposable, request_type, body, created_at) values ($1, $2, $3, $4, $5, $6)
 on conflict (hash) do update set hash = excluded.hash
 returning id)"};
 
@@ -28,46 +31,29 @@ with gone as (
   from gone g join payloads p on p.id = g.payload_id
   on conflict (enrollment_id, uuid) do nothing
 )
-select count(*) filter (where status = 0), count(*) filter (where status = 1) from gone)"};
+select p.request_type, count(*) filter (where g.status = 0), count(*) filter (where g.status = 1)
+from gone g join payloads p on p.id = g.payload_id group by 1)"};
 
 constexpr pg::Statement kClearable{"queue_clearable",
                                    "select uuid from commands where enrollment_id = $1 and item_id is null"};
 
-#define MOORING_COMMAND_COLUMNS                                                                    \
-  "e.id, e.enrollment_id, c.uuid, p.request_type, c.status, c.priority, c.item_id, c.created_at, " \
-  "c.expires_at, c.not_now_at, null::jsonb, null::bytea"
-#define MOORING_RESULT_COLUMNS                                                                  \
-  "e.id, e.enrollment_id, r.uuid, r.request_type, r.status, 0::int2, r.item_id, r.created_at, " \
-  "null::timestamptz, r.answered_at, r.error_chain"
-
 constexpr pg::Statement kOpenOfDevice{"queue_open_of_device", "select " MOORING_COMMAND_COLUMNS R"(
 from enrollments e join commands c on c.enrollment_id = e.id join payloads p on p.id = c.payload_id
-where e.device_id = $1 order by c.priority desc, c.id limit $2)"};
+where e.device_id = $1 and (c.priority, -c.id) < ($2, -$3) order by c.priority desc, c.id limit $4)"};
 constexpr pg::Statement kResultsOfDevice{"queue_results_of_device",
-                                         "select " MOORING_RESULT_COLUMNS R"(, null::bytea
+                                         "select " MOORING_RESULT_COLUMNS("null::bytea") R"(
 from enrollments e join command_results r on r.enrollment_id = e.id
-where e.device_id = $1 order by r.answered_at desc limit $2)"};
+where e.device_id = $1 and ($2::timestamptz is null or (r.answered_at, r.enrollment_id, r.uuid) < ($2, $3, $4))
+order by r.answered_at desc, r.enrollment_id desc, r.uuid desc limit $5)"};
 constexpr pg::Statement kFindOpen{"queue_find_open", "select " MOORING_COMMAND_COLUMNS R"(
 from enrollments e join commands c on c.enrollment_id = e.id join payloads p on p.id = c.payload_id
 where e.id = $1 and c.uuid = $2)"};
-constexpr pg::Statement kFindResult{"queue_find_result", "select " MOORING_RESULT_COLUMNS R"(, r.body
+constexpr pg::Statement kFindResult{"queue_find_result", "select " MOORING_RESULT_COLUMNS("r.body") R"(
 from enrollments e join command_results r on r.enrollment_id = e.id where e.id = $1 and r.uuid = $2)"};
 
-constexpr pg::Statement kStoreRequest{"queue_store_request", R"(
-insert into command_requests (uuid, payload_id, request_type, enrollments, created_at) values ($1, $2, $3, $4, $5)
-on conflict (uuid) do nothing)"};
-constexpr pg::Statement kFindRequest{"queue_find_request",
-                                     "select request_type, created_at from command_requests where uuid = $1"};
-constexpr pg::Statement kRequestOpen{"queue_request_open", "select " MOORING_COMMAND_COLUMNS R"(
-from command_requests q cross join unnest(q.enrollments) as t(id)
-join enrollments e on e.id = t.id join commands c on c.enrollment_id = e.id and c.uuid = q.uuid
-join payloads p on p.id = c.payload_id where q.uuid = $1)"};
-constexpr pg::Statement kRequestResults{"queue_request_results", "select " MOORING_RESULT_COLUMNS R"(, r.body
-from command_requests q cross join unnest(q.enrollments) as t(id)
-join enrollments e on e.id = t.id join command_results r on r.enrollment_id = e.id and r.uuid = q.uuid
-where q.uuid = $1)"};
+}  // namespace
 
-CommandRow read_row(const pg::Row& row) {
+CommandRow detail::read_command_row(const pg::Row& row) {
   CommandRow command{.enrollment = row.int64(0),
                      .enrollment_id = row.text(1),
                      .uuid = decode_command_uuid(row.get<pg::Bytes>(2).view),
@@ -77,27 +63,32 @@ CommandRow read_row(const pg::Row& row) {
                      .item = row.get<std::optional<std::int32_t>>(6),
                      .created_at = row.get<Time>(7),
                      .expires_at = row.get<std::optional<Time>>(8),
-                     .answered_at = row.get<std::optional<Time>>(9)};
+                     .answered_at = row.get<std::optional<Time>>(9),
+                     .id = row.int64(12)};
   if (!row.is_null(10)) command.error_chain = std::string(row.get<pg::Json>(10).view);
   if (!row.is_null(11)) command.result = std::string(row.get<pg::Bytes>(11).view);
   return command;
 }
 
-void append(std::vector<CommandRow>& to, const pg::Rows& rows) {
-  for (const auto row : rows) to.push_back(read_row(row));
+void detail::append_command_rows(std::vector<CommandRow>& to, const pg::Rows& rows) {
+  for (const auto row : rows) to.push_back(read_command_row(row));
 }
 
-}  // namespace
+void Cancelled::add(const Cancelled& other) {
+  total += other.total;
+  for (const auto& [type, count] : other.by_type) by_type[type] += count;
+}
 
 std::int32_t store_payload(pg::Connection& connection, const Payload& payload, Time now) {
-  // The hash covers how the bytes are sent, not only the bytes.
-  const std::string named = (payload.relayed ? "relayed:" : "command:") + std::string(payload.body);
+  // The hash covers how the bytes are sent and how long they live, not only the bytes.
+  const std::string_view kind = payload.relayed ? "relayed:" : payload.disposable ? "person:" : "command:";
+  const std::string named = std::string(kind) + std::string(payload.body);
   const auto digest = crypto::sha256(named);
   const pg::Bytes hash{crypto::bytes_of(digest)};
   if (const auto found = connection.exec(kFindPayload, hash); !found.empty())
     return found[0].get<std::int32_t>(0);
-  const auto rows = connection.exec(kStorePayload, hash, payload.relayed, payload.request_type,
-                                    pg::Bytes{payload.body}, now);
+  const auto rows = connection.exec(kStorePayload, hash, payload.relayed, payload.disposable,
+                                    payload.request_type, pg::Bytes{payload.body}, now);
   return rows[0].get<std::int32_t>(0);
 }
 
@@ -126,22 +117,27 @@ std::int64_t enqueue(pg::Connection& connection, std::span<const NewCommand> com
   return added;
 }
 
-std::int64_t cancel(pg::Connection& connection, std::span<const OpenCommandRef> commands, Time now) {
-  if (commands.empty()) return 0;
+Cancelled cancel(pg::Connection& connection, std::span<const OpenCommandRef> commands, Time now) {
+  if (commands.empty()) return {};
   std::vector<std::int64_t> enrollments;
   std::vector<pg::Bytes> uuids;
   for (const auto& command : commands) {
     enrollments.push_back(command.enrollment);
     uuids.push_back({command.uuid});
   }
-  const auto rows = connection.exec(kCancel, enrollments, uuids, now);
-  const auto queued = rows[0].int64(0);
-  const auto not_now = rows[0].int64(1);
-  count(connection, {{kQueuedCounter, -queued}, {kNotNowCounter, -not_now}});
-  return queued + not_now;
+  Cancelled cancelled;
+  std::int64_t queued = 0;
+  for (const auto row : connection.exec(kCancel, enrollments, uuids, now)) {
+    const auto of_type = row.int64(1) + row.int64(2);
+    queued += row.int64(1);
+    cancelled.total += of_type;
+    cancelled.by_type[row.text(0)] = of_type;
+  }
+  count(connection, {{kQueuedCounter, -queued}, {kNotNowCounter, queued - cancelled.total}});
+  return cancelled;
 }
 
-std::int64_t clear(pg::Connection& connection, std::int64_t enrollment, Time now) {
+Cancelled clear(pg::Connection& connection, std::int64_t enrollment, Time now) {
   std::vector<OpenCommandRef> refs;
   for (const auto row : connection.exec(kClearable, enrollment)) {
     refs.push_back({enrollment, std::string(row.get<pg::Bytes>(0).view)});
@@ -149,10 +145,26 @@ std::int64_t clear(pg::Connection& connection, std::int64_t enrollment, Time now
   return cancel(connection, refs, now);
 }
 
-std::vector<CommandRow> commands_of_device(pg::Connection& connection, std::int64_t device, int limit) {
+CommandPosition position_of(const CommandRow& command) {
+  if (command.id != 0) return {.open = true, .priority = command.priority, .id = command.id};
+  return {.open = false,
+          .answered_at = command.answered_at.value_or(command.created_at),
+          .enrollment = command.enrollment,
+          .uuid = encode_command_uuid(command.uuid)};
+}
+
+std::vector<CommandRow> commands_of_device(pg::Connection& connection, std::int64_t device,
+                                           const CommandPosition& after, int limit) {
   std::vector<CommandRow> commands;
-  append(commands, connection.exec(kOpenOfDevice, device, std::int64_t{limit}));
-  append(commands, connection.exec(kResultsOfDevice, device, std::int64_t{limit}));
+  if (after.open) {
+    detail::append_command_rows(
+        commands, connection.exec(kOpenOfDevice, device, after.priority, after.id, std::int64_t{limit}));
+  }
+  const auto room = limit - static_cast<std::int64_t>(commands.size());
+  if (room == 0) return commands;
+  const auto answered_at = after.open ? std::nullopt : std::optional(after.answered_at);
+  detail::append_command_rows(commands, connection.exec(kResultsOfDevice, device, answered_at,
+                                                        after.enrollment, pg::Bytes{after.uuid}, room));
   return commands;
 }
 
@@ -161,27 +173,9 @@ std::optional<CommandRow> find_command(pg::Connection& connection, std::int64_t 
   const std::string encoded = encode_command_uuid(uuid);
   for (const auto* statement : {&kFindOpen, &kFindResult}) {
     const auto rows = connection.exec(*statement, enrollment, pg::Bytes{encoded});
-    if (!rows.empty()) return read_row(rows[0]);
+    if (!rows.empty()) return detail::read_command_row(rows[0]);
   }
   return std::nullopt;
-}
-
-bool store_request(pg::Connection& connection, std::string_view encoded_uuid, std::int32_t payload,
-                   std::string_view request_type, std::span<const std::int64_t> enrollments, Time now) {
-  return connection.exec(kStoreRequest, pg::Bytes{encoded_uuid}, payload, request_type, enrollments, now)
-             .affected() == 1;
-}
-
-std::optional<CommandRequest> find_request(pg::Connection& connection, std::string_view encoded_uuid) {
-  const auto found = connection.exec(kFindRequest, pg::Bytes{encoded_uuid});
-  if (found.empty()) return std::nullopt;
-  CommandRequest request{.uuid = decode_command_uuid(encoded_uuid),
-                         .request_type = found[0].text(0),
-                         .created_at = found[0].get<Time>(1),
-                         .targets = {}};
-  append(request.targets, connection.exec(kRequestOpen, pg::Bytes{encoded_uuid}));
-  append(request.targets, connection.exec(kRequestResults, pg::Bytes{encoded_uuid}));
-  return request;
 }
 
 }  // namespace mooring::core

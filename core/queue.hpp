@@ -4,6 +4,8 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -19,7 +21,8 @@ namespace mooring::core {
 struct Payload {
   std::string_view body;
   std::string_view request_type;
-  bool relayed = false;  ///< true: a whole document with its CommandUUID, sent byte for byte.
+  bool relayed = false;     ///< true: a whole document with its CommandUUID, sent byte for byte.
+  bool disposable = false;  ///< true: removed with the last request that names it (requests.hpp).
 };
 
 /// Stores what is not there yet; equal bytes are one row for ever. Returns its id.
@@ -43,11 +46,15 @@ struct OpenCommandRef {
   std::int64_t enrollment = 0;
   std::string uuid;
 };
-/// Moves open commands to the results as cancelled; answered or unknown ones are left alone. Returns how
-/// many.
-std::int64_t cancel(pg::Connection& connection, std::span<const OpenCommandRef> commands, Time now);
+struct Cancelled {
+  std::int64_t total = 0;
+  std::map<std::string, std::int64_t> by_type;  ///< RequestType.
+  void add(const Cancelled& other);
+};
+/// Moves open commands to the results as cancelled; answered or unknown ones are left alone.
+Cancelled cancel(pg::Connection& connection, std::span<const OpenCommandRef> commands, Time now);
 /// Cancels what a person queued for one enrollment (the reconciler's commands would come back at once).
-std::int64_t clear(pg::Connection& connection, std::int64_t enrollment, Time now);
+Cancelled clear(pg::Connection& connection, std::int64_t enrollment, Time now);
 
 struct CommandRow {
   std::int64_t enrollment = 0;
@@ -62,24 +69,27 @@ struct CommandRow {
   std::optional<Time> answered_at;         ///< Last NotNow for open commands.
   std::optional<std::string> error_chain;  ///< JSON.
   std::optional<std::string> result;       ///< The report's bytes, where kept.
+  std::int64_t id = 0;                     ///< Of an open command; 0 once it is answered.
 };
 
-/// Open commands in the order in which they will be handed out, then answered ones, newest first.
-std::vector<CommandRow> commands_of_device(pg::Connection& connection, std::int64_t device, int limit);
+/// A place between two commands of a device; at first before all of them.
+struct CommandPosition {
+  bool open = true;  ///< Among the open ones, after `priority` and `id`.
+  std::int16_t priority = std::numeric_limits<std::int16_t>::max();
+  std::int64_t id = 0;
+  // Otherwise among the answered ones, after these.
+  Time answered_at;
+  std::int64_t enrollment = 0;
+  std::string uuid;  ///< Encoded.
+};
+CommandPosition position_of(const CommandRow& command);
+
+/// Open commands in the order in which they will be handed out, then answered ones, newest first; without the
+/// reports' bytes.
+std::vector<CommandRow> commands_of_device(pg::Connection& connection, std::int64_t device,
+                                           const CommandPosition& after, int limit);
 /// One command on one enrollment; the report's bytes included.
 std::optional<CommandRow> find_command(pg::Connection& connection, std::int64_t enrollment,
                                        std::string_view uuid);
-
-/// What a person asked for, with the state at each target.
-struct CommandRequest {
-  std::string uuid;
-  std::string request_type;
-  Time created_at;
-  std::vector<CommandRow> targets;
-};
-/// False where the UUID was used before.
-bool store_request(pg::Connection& connection, std::string_view encoded_uuid, std::int32_t payload,
-                   std::string_view request_type, std::span<const std::int64_t> enrollments, Time now);
-std::optional<CommandRequest> find_request(pg::Connection& connection, std::string_view encoded_uuid);
 
 }  // namespace mooring::core

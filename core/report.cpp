@@ -70,7 +70,8 @@ select k.ord, k.enrollment, n.uuid, n.payload_id )" MOORING_POLL_KNOWN MOORING_N
   "         k.error_chain, case when k.item_id is null then k.body end"                                    \
   "  from known k where k.ord in (select ord from closed)"                                                 \
   "  on conflict (enrollment_id, uuid) do update set"                                                      \
-  "    status = excluded.status, answered_at = excluded.answered_at, error_chain = excluded.error_chain"   \
+  "    status = excluded.status, answered_at = excluded.answered_at, error_chain = excluded.error_chain,"  \
+  "    body = excluded.body"                                                                               \
   "), "
 // `recorded`: reports that become events; `changed`: those among them that closed or deferred a command.
 #define MOORING_REPORTS_RECORDED(recorded, changed)                                                        \
@@ -121,7 +122,8 @@ deferred as (
   update commands c set status = 1, not_now_at = $7 from known k where c.id = k.command and k.status = 1
   returning k.ord, k.was
 ), corrected as (
-  update command_results r set status = k.status, answered_at = $7, error_chain = k.error_chain
+  update command_results r set status = k.status, answered_at = $7, error_chain = k.error_chain,
+    body = case when r.item_id is null then k.body end
   from known k
   where k.command is null and k.status >= 2 and r.enrollment_id = k.enrollment and r.uuid = k.uuid
     and r.status <> k.status

@@ -24,13 +24,19 @@ struct Call {
   const crypto::SecretBox& secrets;  ///< For what is sealed at rest.
 };
 
+/// Moves mooring_commands_total.
+struct CommandCount {
+  std::string request_type;
+  const char* status = "";
+  std::int64_t count = 0;
+};
+
 /// Effects happen after the commit, and only then.
 struct Answer {
   http::Response response;
   bool ring = false;               ///< Something was declared or marked: the reconciler shall look.
   std::vector<std::int64_t> push;  ///< Enrollments to wake.
-  std::string queued_type;         ///< RequestType of commands that were queued.
-  std::size_t queued = 0;
+  std::vector<CommandCount> counts;
   std::vector<std::string> warnings;  ///< For the log.
 
   Answer() = default;

@@ -30,8 +30,16 @@ Json stored_json(const std::optional<std::string>& text);
 /// Data becomes base64, dates RFC 3339.
 Json json_of(const plist::Value& value);
 
-/// A request's body as an object with no other keys than `known`: request.malformed, request.unknown_key.
+/// A request's body as an object with no other keys than `known`: request.malformed, request.too_deep,
+/// request.too_many_keys, request.unknown_key.
 Result<Json> parse_object(const http::Request& request, std::initializer_list<std::string_view> known);
+/// The same with any keys.
+Result<Json> parse_object(const http::Request& request);
+/// request.unknown_key where `object` has a key beside `known`.
+Result<> check_keys(const Json& object, std::initializer_list<std::string_view> known);
+/// JSON as a property list can hold it; a null inside an object counts as absent. Errors: request.wrong_type
+/// (a null in a list), request.too_deep.
+Result<plist::Value> plist_of(const Json& value);
 /// request.missing_key, request.wrong_type.
 Result<std::string> required_text(const Json& object, std::string_view key);
 Result<std::optional<std::string>> optional_text(const Json& object, std::string_view key);

@@ -51,6 +51,8 @@ struct NumberedPage {
   std::int64_t after = 0;
 };
 Result<NumberedPage> numbered_page_of(const http::Request& request, std::string_view list);
+/// request.bad_cursor, for cursors whose inside does not fit.
+std::unexpected<Error> bad_cursor();
 std::string make_cursor(std::string_view list, std::string_view key);
 
 /// True where If-Match (RFC 9110 section 13.1.1) holds; `etag` with its quotes, empty where nothing exists.

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# run_docs.sh readme|quickstart MOORING DIR: runs the commands of README.md or docs/quickstart.md as they are printed,
+# run_docs.sh readme|quickstart|commands MOORING DIR: runs the commands of README.md or docs/PAGE.md as they are printed,
 # against MOORING, with DIR and free ports in place of the usual ones. A command that fails, or an answer that is not a
 # success, fails the run.
 set -euo pipefail
@@ -44,8 +44,15 @@ case $page in
     await "$dir/demo.out" 'stay up' 150
     blocks README.md "Ten commands to try next" | sed "s|/tmp/mooring-demo|$dir/demo|g" >"$commands"
     ;;
-  quickstart)
-    blocks docs/quickstart.md | sed -e '/^\.\/dev build/d' -e "s|build/release/mooring|$binary|" \
+  quickstart | commands)
+    # The second goes on where the first is about to stop the server.
+    if [[ $page = commands ]]; then
+      blocks docs/quickstart.md | grep -v -e '^kill %1' -e '^wait %1'
+      blocks docs/commands.md
+      printf 'kill %%1\nwait %%1\n'
+    else
+      blocks docs/quickstart.md
+    fi | sed -e '/^\.\/dev build/d' -e "s|build/release/mooring|$binary|" \
       -e "s|127.0.0.1:8443|127.0.0.1:$((20000 + $$ % 5000))|" -e "s|127.0.0.1:8000|127.0.0.1:$((25000 + $$ % 5000))|" \
       -e "s|^data=.*|data=$dir/server|" >"$commands"
     rm -rf "$dir/server"*

@@ -337,7 +337,7 @@ TEST_F(Protocol, PriorityGoesFirstAndWhatExpiredOrWasCancelledIsNotHandedOut) {
   EXPECT_EQ(idle(), "URGENT");
   const auto id = world.number("select id from enrollments");
   const std::vector<core::OpenCommandRef> urgent{{id, core::encode_command_uuid("URGENT")}};
-  EXPECT_EQ(core::cancel(world.db.connection(), urgent, world.clock.now()), 1);
+  EXPECT_EQ(core::cancel(world.db.connection(), urgent, world.clock.now()).total, 1);
   EXPECT_EQ(idle(), "LATER");
   world.db.connection().exec(pg::Statement{"test_expire", "update commands set expires_at = $1"},
                              world.clock.now() + std::chrono::hours(1));

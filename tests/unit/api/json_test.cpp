@@ -34,6 +34,32 @@ TEST(ParseObject, RefusesWhatIsNoObject) {
   EXPECT_TRUE(parse_object(with_body("{}"), {}));
 }
 
+TEST(ParseObject, RefusesShapesThatCostMoreThanTheirBytes) {
+  const std::string deep = "{\"a\":" + std::string(100000, '[') + std::string(100000, ']') + "}";
+  EXPECT_EQ(code_of(parse_object(with_body(deep))), "request.too_deep");
+  std::string open_only;
+  for (int i = 0; i < 100000; ++i) open_only += "{\"a\":";
+  EXPECT_EQ(code_of(parse_object(with_body(open_only))), "request.too_deep");
+  std::string wide = "{\"k\":0";
+  for (int i = 0; i < 10000; ++i) wide += ",\"k" + std::to_string(i) + "\":0";
+  EXPECT_EQ(code_of(parse_object(with_body(wide + "}"))), "request.too_many_keys");
+  std::string list = "{\"list\":[{\"a\":1,\"b\":\"[[{\\\":\"}";
+  for (int i = 0; i < 20000; ++i) list += ",{\"a\":1,\"b\":2}";
+  const auto many_small = parse_object(with_body(list + "]}"));
+  ASSERT_TRUE(many_small) << many_small.error().message;
+  EXPECT_EQ((*many_small)["list"].size(), 20001U);
+}
+
+TEST(PlistOfJson, LeavesNullMembersOutAndKeepsNumbersAsTheyAre) {
+  const auto made =
+      plist_of(Json::parse(R"({"a":null,"b":[1,-1,1.0,true,"x"],"c":{"d":18446744073709551615}})"));
+  ASSERT_TRUE(made);
+  EXPECT_EQ(*made,
+            plist::Value(plist::Dict{{"b", plist::Array{1, -1, 1.0, true, "x"}},
+                                     {"c", plist::Dict{{"d", std::uint64_t{18446744073709551615U}}}}}));
+  EXPECT_EQ(code_of(plist_of(Json::parse("[null]"))), "request.wrong_type");
+}
+
 TEST(RequiredText, TellsMissingFromWrong) {
   const auto object = parse_object(with_body(R"({"a":"x","b":1,"c":"","d":"\u0000"})"), {"a", "b", "c", "d"});
   ASSERT_TRUE(object);

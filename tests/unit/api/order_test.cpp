@@ -41,7 +41,7 @@ std::string code_of(const Result<CommandOrder>& order) { return order ? "" : ord
 TEST(ReadOrder, TakesThePlistAsItIs) {
   const auto order = raw("enrollment=A&enrollment=B&device=C02&priority=-5&expires_in=15m&push=false");
   ASSERT_TRUE(order) << order.error().message;
-  EXPECT_EQ(order->plist, command());
+  EXPECT_EQ(order->body, command());
   EXPECT_EQ(order->command_uuid, "one-two-three");
   EXPECT_EQ(order->request_type, "RestartDevice");
   EXPECT_EQ(order->enrollments, (std::vector<std::string>{"A", "B"}));
@@ -59,7 +59,7 @@ TEST(ReadOrder, TakesTheSameAsJson) {
                            {"expires_in", "1h"},
                            {"push", false}});
   ASSERT_TRUE(order) << order.error().message;
-  EXPECT_EQ(order->plist, command());
+  EXPECT_EQ(order->body, command());
   EXPECT_EQ(order->enrollments, std::vector<std::string>{"A"});
   EXPECT_EQ(order->devices, std::vector<std::string>{"C02"});
   EXPECT_EQ(order->priority, 100);
