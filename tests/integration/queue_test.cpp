@@ -40,8 +40,8 @@ class SecondServer {
  public:
   explicit SecondServer(World& world)
       : pool_({.connect = world.db.connect_options(), .connections = 1}, log_, metrics_),
-        checkins_(world.db.connect_options(true), pool_, secrets_, world.clock, log_, metrics_),
-        reports_(world.db.connect_options(true), world.clock, log_, metrics_),
+        checkins_(world.db.connect_options(true), pool_, secrets_, interest_, world.clock, log_, metrics_),
+        reports_(world.db.connect_options(true), interest_, world.clock, log_, metrics_),
         payloads_(pool_),
         activity_(world.db.connect_options(), world.clock, log_),
         endpoint_(checkins_, reports_, payloads_, activity_, {}, log_),
@@ -63,6 +63,7 @@ class SecondServer {
   Logger log_{LogLevel::warning, LogFormat::logfmt};
   Metrics metrics_;
   crypto::SecretBox secrets_{crypto::SecretBox::Key{}};
+  core::EventInterest interest_{secrets_};
   pg::Pool pool_;
   core::CheckinStore checkins_;
   core::ReportStore reports_;
