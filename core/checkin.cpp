@@ -3,6 +3,11 @@
 
 #include <fmt/format.h>
 
+#include <array>
+
+#include "core/command_metrics.hpp"
+#include "core/ddm/declaration_store.hpp"
+
 namespace mooring::core {
 namespace {
 
@@ -34,7 +39,10 @@ CheckinStore::CheckinStore(const pg::ConnectOptions& connect, pg::Pool& pool,
       authenticates_(connect, interest, clock, log, metrics),
       tokens_(connect, pool, secrets, interest, clock, log, metrics),
       bootstrap_tokens_(services_),
-      users_(services_, options.user_authenticate) {
+      users_(services_, options.user_authenticate),
+      declarations_(services_),
+      token_services_(services_),
+      return_to_service_(services_) {
   for (const auto type : checkin_types()) checkins_of(std::string(type));
 }
 
@@ -72,6 +80,15 @@ Task<Result<CheckinOutcome>> CheckinStore::dispatch(Checkin checkin, plist::Dict
 Task<Result<CheckinOutcome>> CheckinStore::token_update(TokenUpdate message, MessageContext context) {
   auto stored = co_await tokens_.handle(std::move(message), std::move(context));
   if (!stored) co_return std::unexpected(stored.error());
+  if (stored->declarations_waiting) {
+    pg::Pool::Body<std::size_t> tell = [enrollment = stored->outcome.enrollment,
+                                        now = services_.clock.now()](pg::Connection& connection) {
+      return Result<std::size_t>(ddm::queue_syncs(connection, std::array{enrollment}, now).size());
+    };
+    const auto told = co_await services_.pool.transaction<std::size_t>(std::move(tell));
+    if (!told) co_return std::unexpected(told.error());
+    commands_counter(metrics_, "DeclarativeManagement", "queued").Increment(static_cast<double>(*told));
+  }
   co_return std::move(stored->outcome);
 }
 
@@ -99,6 +116,15 @@ Task<Result<CheckinOutcome>> CheckinStore::other(OtherCheckin checkin, plist::Di
   }
   if (type == "GetBootstrapToken") {
     co_return co_await bootstrap_tokens_.get(std::move(enrollment), std::move(message), std::move(context));
+  }
+  if (type == "DeclarativeManagement") {
+    co_return co_await declarations_.handle(std::move(enrollment), std::move(message), std::move(context));
+  }
+  if (type == "GetToken") {
+    co_return co_await token_services_.handle(std::move(enrollment), std::move(message), std::move(context));
+  }
+  if (type == "ReturnToService") {
+    co_return co_await return_to_service_.handle(std::move(enrollment), std::move(context));
   }
   co_return fail(Failure::unsupported, "checkin.not_served",
                  fmt::format("this server does not serve {} messages", type));

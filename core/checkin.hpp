@@ -14,8 +14,11 @@
 #include "core/checkin_outcome.hpp"
 #include "core/checkin_services.hpp"
 #include "core/checkin_token_update.hpp"
+#include "core/ddm/declarative_management.hpp"
 #include "core/message.hpp"
 #include "core/message_context.hpp"
+#include "core/return_to_service.hpp"
+#include "core/token_service.hpp"
 #include "core/user_authenticate.hpp"
 
 namespace mooring::core {
@@ -46,6 +49,9 @@ class CheckinStore {
   TokenUpdateStore tokens_;
   BootstrapTokens bootstrap_tokens_;
   UserAuthentication users_;
+  ddm::DeclarativeManagement declarations_;
+  TokenServices token_services_;
+  ReturnToService return_to_service_;
 };
 
 }  // namespace mooring::core

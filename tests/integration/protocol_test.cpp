@@ -3,11 +3,22 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/read.hpp>
+#include <boost/asio/read_until.hpp>
+#include <boost/asio/use_future.hpp>
+#include <boost/asio/write.hpp>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <nlohmann/json.hpp>
+#include <regex>
 #include <thread>
 
+#include "base/encoding.hpp"
+#include "base/http/server.hpp"
 #include "base/plist/plist.hpp"
 #include "core/janitor.hpp"
 #include "core/queue.hpp"
@@ -218,6 +229,45 @@ TEST_F(Protocol, WhatIsMalformedIsAnswered400AndNever401Or403) {
   EXPECT_EQ(world.report(kUdid, "Idle").status, 200) << "and the next message is served";
   EXPECT_EQ(world.report("UNKNOWN-DEVICE", "Idle").status, 200)
       << "an unknown device is not sent away either";
+}
+
+/// One request on an open socket; the status of the answer, whose body is read away.
+int status_on(boost::asio::ip::tcp::socket& socket, const std::string& body) {
+  boost::asio::write(socket, boost::asio::buffer("PUT /mdm HTTP/1.1\r\nHost: mdm\r\nContent-Length: " +
+                                                 std::to_string(body.size()) + "\r\n\r\n" + body));
+  std::string head;
+  const auto end = boost::asio::read_until(socket, boost::asio::dynamic_buffer(head), "\r\n\r\n");
+  std::smatch length;
+  const std::string fields = head.substr(0, end);
+  if (!std::regex_search(fields, length, std::regex("content-length: *([0-9]+)", std::regex::icase)))
+    return -1;
+  std::string rest(static_cast<std::size_t>(std::stoul(length[1])) - (head.size() - end), ' ');
+  boost::asio::read(socket, boost::asio::buffer(rest));
+  return std::stoi(head.substr(9, 3));
+}
+
+// covers: mdm.C13
+TEST_F(Protocol, AConnectionSurvivesMessagesThatAreRefused) {
+  boost::asio::io_context io{1};
+  http::Server server(io.get_executor(), {.name = "device"}, world.routes(), world.db.log, world.db.metrics);
+  ASSERT_TRUE(server.start());
+  std::thread thread([&] { io.run(); });
+  const std::string url = server.url();
+  boost::asio::io_context own;
+  boost::asio::ip::tcp::socket socket(own);
+  socket.connect({boost::asio::ip::make_address("127.0.0.1"),
+                  static_cast<std::uint16_t>(std::stoul(url.substr(url.rfind(':') + 1)))});
+  EXPECT_EQ(status_on(socket, plist::to_xml(authenticate())), 200);
+  for (const std::string body : {"hello", "", "<plist><dict/></plist>", "bplist00"}) {
+    EXPECT_EQ(status_on(socket, body), 400) << body;
+  }
+  EXPECT_EQ(status_on(socket, plist::to_xml(plist::Dict{{"MessageType", "Nonsense"}, {"UDID", kUdid}})), 400);
+  EXPECT_EQ(status_on(socket, plist::to_xml(token_update())), 200) << "the same connection goes on";
+  EXPECT_EQ(channel("enabled"), "true");
+  socket.close();
+  boost::asio::co_spawn(io, server.drain(std::chrono::milliseconds(0)), boost::asio::use_future).wait();
+  io.stop();
+  thread.join();
 }
 
 // covers: mdm.C15
@@ -438,6 +488,20 @@ std::string read(const std::filesystem::path& file) {
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
+/// The messages inside webhook bodies of other servers.
+std::vector<std::pair<std::string, std::string>> webhook_samples() {
+  std::vector<std::pair<std::string, std::string>> messages;
+  for (const auto& entry : std::filesystem::directory_iterator(shared_samples() / "webhook")) {
+    const auto json = nlohmann::json::parse(read(entry.path()));
+    for (const char* event : {"checkin_event", "acknowledge_event"}) {
+      if (json.contains(event))
+        messages.emplace_back(entry.path(),
+                              from_base64(json[event]["raw_payload"].get<std::string>()).value());
+    }
+  }
+  return messages;
+}
+
 TEST_F(Protocol, RealCheckinsAndReportsPassThroughTheServer) {
   if (!std::filesystem::exists(shared_samples())) GTEST_SKIP() << "shared samples are not at hand";
   std::vector<std::filesystem::path> files;
@@ -449,6 +513,12 @@ TEST_F(Protocol, RealCheckinsAndReportsPassThroughTheServer) {
   ASSERT_FALSE(files.empty());
   for (const auto& file : files) {
     const auto response = world.put_bytes("/mdm", read(file));
+    EXPECT_EQ(response.status, 200) << file << ": " << response.body;
+  }
+  const auto inside_webhooks = webhook_samples();
+  ASSERT_FALSE(inside_webhooks.empty());
+  for (const auto& [file, body] : inside_webhooks) {
+    const auto response = world.put_bytes("/mdm", body);
     EXPECT_EQ(response.status, 200) << file << ": " << response.body;
   }
   EXPECT_EQ(world.number("select count(*) from enrollments where authenticated_at is not null"), 2);

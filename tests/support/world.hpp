@@ -49,6 +49,8 @@ class World {
                         const std::string& command_uuid = {});
 
   // ---- the server
+  /// Its device routes, for a listener of the test's own.
+  const std::vector<http::Route>& routes() const { return routes_; }
   /// Passes until nothing is due; returns how many devices were taken.
   std::size_t reconcile();
   /// As reconcile, on a connection of its own; false where a pass failed.
