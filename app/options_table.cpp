@@ -44,8 +44,9 @@ std::span<const OptionSpec> serve_options() {
       OptionSpec{"device-identity",
                  OptionType::choice,
                  "on",
-                 "Whether devices must prove who they are. This version offers only off, which must be said "
-                 "explicitly: anyone who reaches the listener can speak for any device.",
+                 "Whether devices must prove who they are. Off: whoever reaches the device listener can "
+                 "speak for any "
+                 "device.",
                  {"on", "off"}},
       OptionSpec{"scep-ca-key",
                  OptionType::choice,
@@ -84,6 +85,46 @@ std::span<const OptionSpec> serve_options() {
                  "How long the certificates of devices are valid."},
       OptionSpec{"scep-renewal-grace", OptionType::duration, "0s",
                  "How long after its end a certificate may still renew itself by SCEP's RenewalReq."},
+      OptionSpec{
+          "device-identity-chain",
+          OptionType::choice,
+          "on",
+          "Whether identities must come from an authority that is trusted. Off, for tests with self-signed "
+          "identities: anybody can enroll, and then speaks only for what they enrolled.",
+          {"on", "off"}},
+      OptionSpec{"device-ca", OptionType::text, "",
+                 "Files of authorities, in PEM form, whose identities are trusted besides our own; separated "
+                 "by commas."},
+      OptionSpec{
+          "identity-header", OptionType::text, "",
+          "Header in which a trusted proxy names the client certificate that it verified, e.g. Client-Cert, "
+          "X-Forwarded-Client-Cert, X-Amzn-Mtls-Clientcert."},
+      OptionSpec{
+          "trusted-proxy", OptionType::text, "",
+          "Addresses and blocks of the proxies whose identity-header is believed, separated by commas, e.g. "
+          "10.0.0.7, 192.168.0.0/16."},
+      OptionSpec{"identity-skew", OptionType::duration, "24h",
+                 "How far the validity of an identity may be off, at both ends: clocks are wrong."},
+      OptionSpec{
+          "identity-expired-grace", OptionType::duration, "0s",
+          "How long, beyond that, an expired identity is still good, so that its device can renew it."},
+      OptionSpec{"identity-renewal-grace", OptionType::duration, "30d",
+                 "How long an identity stays good after its device used a newer one."},
+      OptionSpec{"identity-retro", OptionType::boolean, "off",
+                 "Take over enrollments that have no identity yet by whichever trusted one speaks first: for "
+                 "devices "
+                 "that were enrolled elsewhere or without identities. Off again when all have spoken."},
+      OptionSpec{"unknown-device",
+                 OptionType::choice,
+                 "ignore",
+                 "What a device hears that is not managed here, or no longer: ignore says 400 and leaves it "
+                 "enrolled, "
+                 "unenroll makes it remove its enrollment.",
+                 {"ignore", "unenroll"}},
+      OptionSpec{"auth-proxy-url", OptionType::text, "",
+                 "Server that gets the requests under /authproxy/ of the device listener whose sender is "
+                 "proven, with "
+                 "X-Enrollment-ID; empty: there is no such path."},
       OptionSpec{"api-listen", OptionType::text, "127.0.0.1:8000",
                  "Address for administrators: /v1, /metrics, /healthz, /readyz."},
       OptionSpec{"api-tls-cert", OptionType::text, "",

@@ -13,9 +13,11 @@
 #include "api/api.hpp"
 #include "api/auth.hpp"
 #include "app/data_dir.hpp"
+#include "app/device_identity.hpp"
 #include "app/push_setup.hpp"
 #include "app/scep.hpp"
 #include "app/tls.hpp"
+#include "base/crypto/crypto_pool.hpp"
 #include "base/crypto/secret_box.hpp"
 #include "base/http/server.hpp"
 #include "base/postgres/embedded.hpp"
@@ -70,18 +72,6 @@ core::CheckinOptions checkin_options(const Options& options) {
   const bool allow = options.text("user-authenticate") == "allow";
   return {.user_authenticate =
               allow ? core::UserAuthenticatePolicy::allow : core::UserAuthenticatePolicy::refuse};
-}
-
-Result<> check_identity(const Options& options, Logger& log) {
-  if (options.text("device-identity") != "off") {
-    return fail(
-        Failure::unsupported, "identity.not_available",
-        "this version cannot verify device identities yet. To run without, say --device-identity=off, and "
-        "only where nobody but your devices (or a proxy that verifies them) reaches --device-listen.");
-  }
-  log.warning("DEVICE IDENTITY IS OFF: whoever reaches the device listener can speak for any device",
-              {{"device_listen", options.text("device-listen")}});
-  return {};
 }
 
 /// What outlives the parts that connect to it.
@@ -188,7 +178,7 @@ Result<> prepare_reconciler(const std::string& conninfo, reconciler::Reconciler&
 /// In the order in which they depend on each other; torn down the other way round.
 struct Server::Parts {
   Parts(boost::asio::any_io_executor io, const Options& options, const Clock& clock, Logger& log,
-        Metrics& metrics, Foundation base)
+        Metrics& metrics, Foundation base, DeviceAccess access)
       : foundation(std::move(base)),
         conninfo(foundation.conninfo),
         secrets(foundation.key),
@@ -210,8 +200,13 @@ struct Server::Parts {
         reports(connection(conninfo, "report", true), interest, clock, log, metrics),
         payloads(pool),
         activity(connection(conninfo, "activity", true), clock, log),
+        identity(
+            make_identity(access, connection(conninfo, "identity", true), crypto_pool, clock, log, metrics)),
+        auth_proxy(make_auth_proxy(access, io, identity.get(), log)),
+        unknown_devices(access.unknown_devices, pool),
         endpoint(
-            checkins, reports, payloads, activity, [this] { reconciler.ring(); }, log),
+            checkins, reports, payloads, activity, unknown_devices, identity.get(),
+            [this] { reconciler.ring(); }, log),
         scep(scep_options(options), *foundation.authority, std::move(foundation.legacy_ciphers),
              connection(conninfo, "scep", true), pool, crypto_pool, clock, log, metrics),
         api({.pool = pool,
@@ -239,6 +234,9 @@ struct Server::Parts {
   std::vector<http::Route> device_routes() {
     auto routes = endpoint.routes();
     std::ranges::move(scep.routes(), std::back_inserter(routes));
+    if (auth_proxy != nullptr) {
+      for (auto& route : auth_proxy->routes()) routes.push_back(std::move(route));
+    }
     return routes;
   }
 
@@ -256,6 +254,9 @@ struct Server::Parts {
   core::ReportStore reports;
   core::PayloadCache payloads;
   core::Activity activity;
+  std::unique_ptr<core::Identity> identity;     ///< Null where it is off.
+  std::unique_ptr<core::AuthProxy> auth_proxy;  ///< Null where there is none.
+  core::UnknownDevices unknown_devices;
   core::DeviceEndpoint endpoint;
   core::ScepEndpoint scep;
   api::Api api;
@@ -288,7 +289,8 @@ Server::~Server() = default;
 
 Result<std::unique_ptr<Server>> Server::start(boost::asio::any_io_executor executor, const Options& options,
                                               const Clock& clock, Logger& log, Metrics& metrics) {
-  if (auto checked = check_identity(options, log); !checked) return std::unexpected(checked.error());
+  auto access = device_access(options, log);
+  if (!access) return std::unexpected(access.error());
   auto foundation = lay_foundation(options, log);
   if (!foundation) return std::unexpected(foundation.error());
   auto token = prepare_database(foundation->conninfo, clock, log);
@@ -307,12 +309,13 @@ Result<std::unique_ptr<Server>> Server::start(boost::asio::any_io_executor execu
   auto legacy_ciphers = load_legacy_ciphers(options, log);
   if (!legacy_ciphers) return std::unexpected(legacy_ciphers.error());
   foundation->legacy_ciphers = std::move(*legacy_ciphers);
+  trust_authority(*access, *foundation->authority);
   metrics
       .gauge("mooring_build_info", "Which build this is.", {{"version", kVersion}, {"compiler", __VERSION__}})
       .Set(1);
 
-  std::unique_ptr<Server> server(
-      new Server(std::make_unique<Parts>(executor, options, clock, log, metrics, std::move(*foundation))));
+  std::unique_ptr<Server> server(new Server(std::make_unique<Parts>(
+      executor, options, clock, log, metrics, std::move(*foundation), std::move(*access))));
   auto& parts = *server->parts_;
   parts.first_token = std::move(*token);
   if (auto prepared = prepare_reconciler(parts.conninfo, parts.reconciler); !prepared) {

@@ -7,6 +7,7 @@
 
 #include "core/command_metrics.hpp"
 #include "core/ddm/declaration_store.hpp"
+#include "core/identity/associations.hpp"
 
 namespace mooring::core {
 namespace {
@@ -99,9 +100,10 @@ Task<Result<CheckinOutcome>> CheckinStore::check_out(EnrollmentId enrollment, Me
     const auto rows =
         connection.exec(kCheckOut, enrollment.id, enrollment.parent_length(), now,
                         number_of(EventKind::checked_out), extras.params_value(), extras.body_value());
+    if (enrollment.parent.empty()) revoke_identities(connection, enrollment.id, now);
     return Result<CheckinOutcome>(CheckinOutcome{.enrollment = rows.empty() ? 0 : rows[0].int64(0)});
   };
-  co_return co_await services_.pool.run<CheckinOutcome>(std::move(body));
+  co_return co_await services_.pool.transaction<CheckinOutcome>(std::move(body));
 }
 
 Task<Result<CheckinOutcome>> CheckinStore::other(OtherCheckin checkin, plist::Dict message,

@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <cctype>
+#include <chrono>
 
+#include "base/clock.hpp"
 #include "base/encoding.hpp"
 #include "schema/schema.hpp"
 

@@ -19,6 +19,15 @@ bool says_checkin(const http::Request& request) {
          equal_ignoring_case(type.substr(0, kCheckinType.size()), kCheckinType);
 }
 
+Claim claim_of(const Checkin& checkin) {
+  Claim claim{.enrollment = std::visit([](const auto& held) { return held.enrollment.device(); }, checkin)};
+  if (const auto* authenticate = std::get_if<Authenticate>(&checkin)) {
+    claim.authenticate = true;
+    claim.serial_number = authenticate->serial_number;
+  }
+  return claim;
+}
+
 http::Response empty() { return http::Response::text(200, "", kXml); }
 
 }  // namespace
@@ -49,44 +58,71 @@ Task<http::Response> DeviceEndpoint::serve(http::Request request, Expected expec
   }
   const bool checkin = expected == Expected::checkin ||
                        (expected == Expected::either && (says_checkin(request) || is_checkin(*message)));
+  if (checkin) co_return co_await serve_checkin(std::move(request), std::move(*message));
+  co_return co_await serve_report(std::move(request), std::move(*message));
+}
+
+Task<Result<MessageContext>> DeviceEndpoint::admit(http::Request request, Claim claim) {
   MessageContext context;
+  if (identity_ != nullptr) {
+    auto sender = co_await identity_->check(&request, std::move(claim));
+    if (!sender) co_return std::unexpected(sender.error());
+    context.certificate_hash = std::move(sender->certificate_hash);
+    context.user_name = std::move(sender->admission.user_name);
+    context.enrollment_profile = std::move(sender->admission.enrollment_profile);
+    context.renewal = sender->admission.renewal;
+  }
   context.url_params = url_params_json(request.query());
   context.request_id = std::move(request.id);
   context.body = std::move(request.body);
-  if (checkin) co_return co_await serve_checkin(std::move(*message), std::move(context));
-  co_return co_await serve_report(std::move(*message), std::move(context));
+  co_return context;
 }
 
-Task<http::Response> DeviceEndpoint::serve_checkin(plist::Dict message, MessageContext context) {
-  const std::string request_id = context.request_id;
+Task<http::Response> DeviceEndpoint::refuse(Error error, std::string udid, std::string request_id) {
+  if (is_unknown_device(error)) {
+    co_return co_await unknown_devices_.answer(std::move(udid), std::move(error), std::move(request_id));
+  }
+  co_return http::problem(error, request_id);
+}
+
+Task<http::Response> DeviceEndpoint::serve_checkin(http::Request request, plist::Dict message) {
+  const std::string request_id = request.id;
   auto checkin = parse_checkin(message);
   if (!checkin) {
     log_.warning("refused a check-in", {{"request_id", request_id}, {"error", checkin.error().message}});
     co_return http::problem(checkin.error(), request_id);
   }
-  const bool is_authenticate = std::holds_alternative<Authenticate>(*checkin);
-  auto outcome = co_await checkins_.handle(std::move(*checkin), std::move(message), std::move(context));
+  const auto claim = claim_of(*checkin);
+  auto context = co_await admit(std::move(request), claim);
+  if (!context) co_return co_await refuse(context.error(), claim.enrollment, request_id);
+  const std::string certificate_hash = context->certificate_hash;
+  const bool is_check_out = std::holds_alternative<CheckOut>(*checkin);
+  auto outcome = co_await checkins_.handle(std::move(*checkin), std::move(message), std::move(*context));
   if (!outcome) {
     log_.warning("check-in failed", {{"request_id", request_id}, {"error", outcome.error().message}});
     Error error = outcome.error();
     if (error.failure == Failure::unsupported) error.failure = Failure::invalid;
     co_return http::problem(error, request_id);
   }
+  if (is_check_out && identity_ != nullptr) identity_->forget(certificate_hash);
   activity_.touch(outcome->enrollment);
   // After Authenticate alone there is nobody to send anything to: TokenUpdate follows and rings.
-  if (observed_ && !is_authenticate) observed_();
+  if (observed_ && !claim.authenticate) observed_();
   co_return http::Response::text(outcome->status, std::move(outcome->reply), outcome->content_type);
 }
 
-Task<http::Response> DeviceEndpoint::serve_report(plist::Dict message, MessageContext context) {
-  const std::string request_id = context.request_id;
+Task<http::Response> DeviceEndpoint::serve_report(http::Request request, plist::Dict message) {
+  const std::string request_id = request.id;
   auto report = parse_report(message);
   if (!report) {
     log_.warning("refused a report", {{"request_id", request_id}, {"error", report.error().message}});
     co_return http::problem(report.error(), request_id);
   }
   const std::string enrollment = report->enrollment.id;
-  auto outcome = co_await reports_.handle(std::move(*report), std::move(context));
+  const std::string device = report->enrollment.device();
+  auto context = co_await admit(std::move(request), {.enrollment = device});
+  if (!context) co_return co_await refuse(context.error(), device, request_id);
+  auto outcome = co_await reports_.handle(std::move(*report), std::move(*context));
   if (!outcome) {
     log_.error(
         "a report could not be stored",
@@ -96,7 +132,8 @@ Task<http::Response> DeviceEndpoint::serve_report(plist::Dict message, MessageCo
   if (!outcome->known) {
     log_.warning("report of an unknown enrollment",
                  {{"request_id", request_id}, {"enrollment_id", enrollment}});
-    co_return empty();
+    if (unknown_devices_.policy() == UnknownDevicePolicy::ignore) co_return empty();
+    co_return co_await unknown_devices_.answer(device, {}, request_id);
   }
   activity_.touch(outcome->enrollment);
   if (outcome->observed && observed_) observed_();

@@ -7,6 +7,8 @@
 #include "base/http/server.hpp"
 #include "core/activity.hpp"
 #include "core/checkin.hpp"
+#include "core/identity/identity.hpp"
+#include "core/identity/unknown_devices.hpp"
 #include "core/payload_cache.hpp"
 #include "core/report.hpp"
 
@@ -14,29 +16,39 @@ namespace mooring::core {
 
 class DeviceEndpoint {
  public:
+  /// `identity` null: whoever sends a message is believed.
   DeviceEndpoint(CheckinStore& checkins, ReportStore& reports, PayloadCache& payloads, Activity& activity,
-                 std::function<void()> observed, Logger& log)
+                 UnknownDevices& unknown_devices, Identity* identity, std::function<void()> observed,
+                 Logger& log)
       : checkins_(checkins),
         reports_(reports),
         payloads_(payloads),
         activity_(activity),
+        unknown_devices_(unknown_devices),
+        identity_(identity),
         observed_(std::move(observed)),
         log_(log) {}
 
-  /// Malformed messages are answered 400, never 401 or 403: a device takes those for "no longer managed" and
-  /// removes its enrollment (mdm-core.md 1.5).
+  /// Messages that are malformed, or whose sender is not proven, are answered 400, never 401 or 403: a device
+  /// takes those for "no longer managed" and removes its enrollment (mdm-core.md 1.5). Only `unknown_devices`
+  /// may say so, where the operator wants it.
   std::vector<http::Route> routes();
 
  private:
   enum class Expected : std::uint8_t { either, checkin, report };
   Task<http::Response> serve(http::Request request, Expected expected);
-  Task<http::Response> serve_checkin(plist::Dict message, MessageContext context);
-  Task<http::Response> serve_report(plist::Dict message, MessageContext context);
+  Task<http::Response> serve_checkin(http::Request request, plist::Dict message);
+  Task<http::Response> serve_report(http::Request request, plist::Dict message);
+  /// What surrounds the message, once its sender is proven.
+  Task<Result<MessageContext>> admit(http::Request request, Claim claim);
+  Task<http::Response> refuse(Error error, std::string udid, std::string request_id);
 
   CheckinStore& checkins_;
   ReportStore& reports_;
   PayloadCache& payloads_;
   Activity& activity_;
+  UnknownDevices& unknown_devices_;
+  Identity* identity_;
   std::function<void()> observed_;  ///< Rings the reconciler's doorbell.
   Logger& log_;
 };

@@ -6,6 +6,7 @@
 
 #include "base/crypto/cms.hpp"
 #include "base/crypto/detail/openssl.hpp"
+#include "base/crypto/detail/quick_signature.hpp"
 
 namespace mooring::crypto {
 namespace {
@@ -150,8 +151,15 @@ Result<std::string> sign(std::string_view content, const Signer& signer, Digest 
 
 }  // namespace
 
-Result<Signed> verify_detached(std::string_view der, std::string_view content) {
+Result<Signed> detail::verify_wholly(std::string_view der, std::string_view content) {
   return verify(der, &content);
+}
+
+Result<Signed> verify_detached(std::string_view der, std::string_view content) {
+  if (der.size() <= kLargestSignedMessage && content.size() <= kLargestSignedMessage) {
+    if (auto proven = detail::verify_quickly(der, content)) return std::move(*proven);
+  }
+  return detail::verify_wholly(der, content);
 }
 Result<Signed> verify_attached(std::string_view der) { return verify(der, nullptr); }
 

@@ -44,7 +44,7 @@ class SecondServer {
         reports_(world.db.connect_options(true), interest_, world.clock, log_, metrics_),
         payloads_(pool_),
         activity_(world.db.connect_options(), world.clock, log_),
-        endpoint_(checkins_, reports_, payloads_, activity_, {}, log_),
+        endpoint_(checkins_, reports_, payloads_, activity_, unknown_devices_, nullptr, {}, log_),
         route_(endpoint_.routes().front()) {}
 
   http::Response put(const plist::Dict& message) {
@@ -69,6 +69,7 @@ class SecondServer {
   core::ReportStore reports_;
   core::PayloadCache payloads_;
   core::Activity activity_;
+  core::UnknownDevices unknown_devices_{core::UnknownDevicePolicy::ignore, pool_};
   core::DeviceEndpoint endpoint_;
   http::Route route_;
 };

@@ -7,6 +7,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <optional>
 
+#include "base/encoding.hpp"
 #include "base/plist/plist.hpp"
 #include "core/queue.hpp"
 #include "director/profiles.hpp"
@@ -61,11 +62,11 @@ class World::EndpointTransport final : public simulator::Transport {
     request.target = path;
     request.headers.set("Content-Type", content_type);
     request.body = std::move(body);
-    for (auto& route : world_.routes_) {
-      if (route.pattern == request.path() && route.method == "PUT")
-        co_return co_await route.handler(std::move(request));
+    if (const auto signer = world_.signers_.find(device_.identity().udid); signer != world_.signers_.end()) {
+      request.headers.set("Mdm-Signature",
+                          to_base64(must(crypto::sign_detached(request.body, signer->second))));
     }
-    co_return fail(Failure::not_found, "test.route", path);
+    co_return co_await world_.dispatch(std::move(request));
   }
 
   void watch(simulator::Direction direction, const plist::Dict& message) {
@@ -91,7 +92,8 @@ class World::EndpointTransport final : public simulator::Transport {
   std::map<std::string, std::string> last_type_;
 };
 
-World::World(reconciler::Policy policy, core::CheckinOptions checkins)
+World::World(reconciler::Policy policy, core::CheckinOptions checkins,
+             std::optional<core::IdentityOptions> identity, core::UnknownDevicePolicy unknown_devices)
     : clock(kStart),
       secrets_(crypto::SecretBox::Key{}),
       interest_(secrets_),
@@ -100,7 +102,11 @@ World::World(reconciler::Policy policy, core::CheckinOptions checkins)
       reports_(db.connect_options(true), interest_, clock, db.log, db.metrics),
       payloads_(pool_),
       activity_(db.connect_options(), clock, db.log),
-      endpoint_(checkins_, reports_, payloads_, activity_, {}, db.log),
+      identity_(identity ? std::make_unique<core::Identity>(std::move(*identity), db.connect_options(true),
+                                                            crypto_, clock, db.log, db.metrics)
+                         : nullptr),
+      unknown_devices_(unknown_devices, pool_),
+      endpoint_(checkins_, reports_, payloads_, activity_, unknown_devices_, identity_.get(), {}, db.log),
       routes_(endpoint_.routes()),
       reconciler_(
           {.connect = db.connect_options(), .policy = policy},
@@ -162,6 +168,21 @@ http::Response World::put_bytes(const std::string& path, const std::string& body
 Result<core::CheckinOutcome> World::checkin(const plist::Dict& message, core::MessageContext context) {
   context.body = plist::to_xml(message);
   return run(checkins_.handle(must(core::parse_checkin(message)), message, std::move(context)));
+}
+
+Task<Result<http::Response>> World::dispatch(http::Request request) {
+  for (auto& route : routes_) {
+    if (route.pattern == request.path() && route.method == request.method) {
+      co_return co_await route.handler(std::move(request));
+    }
+  }
+  co_return fail(Failure::not_found, "test.route", request.target);
+}
+
+http::Response World::send(http::Request request) { return must(run(dispatch(std::move(request)))); }
+
+void World::identify(const simulator::Device& device, crypto::Signer signer) {
+  signers_.insert_or_assign(device.identity().udid, std::move(signer));
 }
 
 http::Response World::report(const std::string& udid, const std::string& status,

@@ -3,13 +3,17 @@
 // the tests of the loop run in.
 #pragma once
 
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include <boost/asio/io_context.hpp>
 
 #include "base/clock.hpp"
+#include "base/crypto/cms.hpp"
+#include "base/crypto/crypto_pool.hpp"
 #include "base/crypto/secret_box.hpp"
 #include "core/activity.hpp"
 #include "core/checkin.hpp"
@@ -29,7 +33,10 @@ std::string profile(const std::string& identifier, const std::string& value = "1
 
 class World {
  public:
-  explicit World(reconciler::Policy policy = {}, core::CheckinOptions checkins = {});
+  /// Without `identity` every message is believed.
+  explicit World(reconciler::Policy policy = {}, core::CheckinOptions checkins = {},
+                 std::optional<core::IdentityOptions> identity = {},
+                 core::UnknownDevicePolicy unknown_devices = core::UnknownDevicePolicy::ignore);
   ~World();
 
   // ---- devices
@@ -45,6 +52,9 @@ class World {
                            const std::string& content_type = {});
   /// A check-in with what identity would have proved of its sender, past the endpoint.
   Result<core::CheckinOutcome> checkin(const plist::Dict& message, core::MessageContext context);
+  http::Response send(http::Request request);
+  /// From now on the device signs its messages (Mdm-Signature).
+  void identify(const simulator::Device& device, crypto::Signer signer);
   http::Response report(const std::string& udid, const std::string& status,
                         const std::string& command_uuid = {});
 
@@ -87,16 +97,21 @@ class World {
   class EndpointTransport;
   template <class T>
   T run(Task<T> task);
+  Task<Result<http::Response>> dispatch(http::Request request);
   pg::Connection& connection() { return db.connection(); }
 
   boost::asio::io_context io_;
   crypto::SecretBox secrets_;
+  crypto::CryptoPool crypto_{1};
+  std::map<std::string, crypto::Signer> signers_;  ///< By UDID.
   core::EventInterest interest_;
   pg::Pool pool_;
   core::CheckinStore checkins_;
   core::ReportStore reports_;
   core::PayloadCache payloads_;
   core::Activity activity_;
+  std::unique_ptr<core::Identity> identity_;
+  core::UnknownDevices unknown_devices_;
   core::DeviceEndpoint endpoint_;
   std::vector<http::Route> routes_;
   std::vector<std::int64_t> pushes_;

@@ -2,8 +2,9 @@
 #include <gtest/gtest.h>
 
 #include "base/crypto/cms.hpp"
-#include "tests/unit/crypto/openssl_command.hpp"
-#include "tests/unit/crypto/pki.hpp"
+#include "base/crypto/detail/quick_signature.hpp"
+#include "tests/support/openssl_command.hpp"
+#include "tests/support/pki.hpp"
 
 namespace mooring::crypto::test {
 namespace {
@@ -102,6 +103,29 @@ INSTANTIATE_TEST_SUITE_P(Kinds, CmsSignature,
                                          SignatureCase{"EcSha1", false, Digest::sha1, "SHA1"}),
                          [](const auto& info) { return info.param.name; });
 
+TEST_P(CmsSignature, TheQuickWayAgreesWithTheWholeOne) {
+  const auto der = *sign_detached(kContent, holder().signer(), GetParam().digest);
+  const auto quick = detail::verify_quickly(der, kContent);
+  const auto whole = detail::verify_wholly(der, kContent);
+  ASSERT_TRUE(quick);
+  ASSERT_TRUE(whole) << whole.error().message;
+  EXPECT_EQ(quick->signer, whole->signer);
+  EXPECT_EQ(quick->certificates, whole->certificates);
+  EXPECT_EQ(quick->signing_time, whole->signing_time);
+  EXPECT_EQ(quick->digest, whole->digest);
+  EXPECT_FALSE(detail::verify_quickly(der, kContent + "x"));
+  EXPECT_FALSE(detail::verify_quickly(der + "x", kContent));
+  for (std::size_t i = 0; i < der.size(); ++i) {
+    EXPECT_FALSE(detail::verify_quickly(std::string_view(der).substr(0, i), kContent));
+    auto changed = der;
+    changed[i] = static_cast<char>(changed[i] ^ 1);
+    // What neither the signature nor the key covers may be damaged; nothing else.
+    if (detail::verify_quickly(changed, kContent)) {
+      EXPECT_NE(code_of(detail::verify_wholly(changed, kContent)), "cms.signature") << i;
+    }
+  }
+}
+
 class CmsForeign : public testing::Test {
  protected:
   void SetUp() override {
@@ -123,6 +147,7 @@ TEST_F(CmsForeign, OtherDigestsOfTheShaFamilyAreGoodAndMd5IsNot) {
   for (const char* digest : {"sha224", "sha384", "sha512"}) {
     const auto der = signed_with(std::string("-signer cert.pem -inkey key.pem -md ") + digest);
     EXPECT_EQ(code_of(verify_detached(der, kContent)), "ok") << digest;
+    EXPECT_TRUE(detail::verify_quickly(der, kContent)) << digest;
   }
   EXPECT_EQ(code_of(verify_detached(signed_with("-signer cert.pem -inkey key.pem -md md5"), kContent)),
             "cms.algorithm");
@@ -144,6 +169,7 @@ TEST_F(CmsForeign, CertificatesSentAlongDoNotMatter) {
   ASSERT_TRUE(good) << good.error().message;
   EXPECT_EQ(good->signer, rsa_holder().certificate.der);
   EXPECT_EQ(good->certificates.size(), 2U);
+  EXPECT_TRUE(detail::verify_quickly(der, kContent));
 }
 
 TEST_F(CmsForeign, RefusesAnotherMessageType) {

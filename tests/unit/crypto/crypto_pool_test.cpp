@@ -11,7 +11,7 @@
 #include <thread>
 
 #include "base/crypto/detail/openssl.hpp"
-#include "tests/unit/crypto/pki.hpp"
+#include "tests/support/pki.hpp"
 
 namespace mooring::crypto::test {
 namespace {

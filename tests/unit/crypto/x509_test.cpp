@@ -3,8 +3,8 @@
 
 #include <gtest/gtest.h>
 
-#include "tests/unit/crypto/openssl_command.hpp"
-#include "tests/unit/crypto/pki.hpp"
+#include "tests/support/openssl_command.hpp"
+#include "tests/support/pki.hpp"
 
 namespace mooring::crypto::test {
 namespace {

@@ -1,0 +1,308 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/crypto/detail/quick_signature.hpp"
+
+#include <openssl/core_names.h>
+#include <openssl/err.h>
+#include <openssl/param_build.h>
+
+#include <algorithm>
+#include <array>
+
+#include "base/crypto/detail/der.hpp"
+#include "base/crypto/detail/openssl.hpp"
+
+namespace mooring::crypto::detail {
+namespace {
+
+using namespace std::string_view_literals;
+
+constexpr std::uint8_t kInteger = 0x02;
+constexpr std::uint8_t kBits = 0x03;
+constexpr std::uint8_t kOctets = 0x04;
+constexpr std::uint8_t kOid = 0x06;
+constexpr std::uint8_t kSequence = 0x30;
+constexpr std::uint8_t kSet = 0x31;
+constexpr std::uint8_t kContext0 = 0xA0;
+constexpr std::uint8_t kContext1 = 0xA1;
+
+constexpr auto kSignedData = "\x2A\x86\x48\x86\xF7\x0D\x01\x07\x02"sv;
+constexpr auto kContentType = "\x2A\x86\x48\x86\xF7\x0D\x01\x09\x03"sv;
+constexpr auto kMessageDigest = "\x2A\x86\x48\x86\xF7\x0D\x01\x09\x04"sv;
+constexpr auto kSigningTime = "\x2A\x86\x48\x86\xF7\x0D\x01\x09\x05"sv;
+constexpr auto kRsaKey = "\x2A\x86\x48\x86\xF7\x0D\x01\x01\x01"sv;
+constexpr auto kEcKey = "\x2A\x86\x48\xCE\x3D\x02\x01"sv;
+
+struct Named {
+  std::string_view oid;
+  const char* name;
+};
+constexpr std::array kDigests{
+    Named{"\x2B\x0E\x03\x02\x1A"sv, "SHA1"},
+    Named{"\x60\x86\x48\x01\x65\x03\x04\x02\x04"sv, "SHA224"},
+    Named{"\x60\x86\x48\x01\x65\x03\x04\x02\x01"sv, "SHA256"},
+    Named{"\x60\x86\x48\x01\x65\x03\x04\x02\x02"sv, "SHA384"},
+    Named{"\x60\x86\x48\x01\x65\x03\x04\x02\x03"sv, "SHA512"},
+};
+constexpr std::array kCurves{
+    Named{"\x2A\x86\x48\xCE\x3D\x03\x01\x07"sv, "P-256"},
+    Named{"\x2B\x81\x04\x00\x22"sv, "P-384"},
+    Named{"\x2B\x81\x04\x00\x23"sv, "P-521"},
+};
+
+/// PKCS #1 v1.5: rsaEncryption, and with SHA-1 or SHA-2. Not PSS, whose parameters matter.
+constexpr std::array kRsaSignatures{
+    kRsaKey,
+    "\x2A\x86\x48\x86\xF7\x0D\x01\x01\x05"sv,
+    "\x2A\x86\x48\x86\xF7\x0D\x01\x01\x0E"sv,
+    "\x2A\x86\x48\x86\xF7\x0D\x01\x01\x0B"sv,
+    "\x2A\x86\x48\x86\xF7\x0D\x01\x01\x0C"sv,
+    "\x2A\x86\x48\x86\xF7\x0D\x01\x01\x0D"sv,
+};
+constexpr std::array kEcSignatures{
+    kEcKey,
+    "\x2A\x86\x48\xCE\x3D\x04\x01"sv,
+    "\x2A\x86\x48\xCE\x3D\x04\x03\x01"sv,
+    "\x2A\x86\x48\xCE\x3D\x04\x03\x02"sv,
+    "\x2A\x86\x48\xCE\x3D\x04\x03\x03"sv,
+    "\x2A\x86\x48\xCE\x3D\x04\x03\x04"sv,
+};
+
+const char* name_in(std::span<const Named> known, std::string_view oid) {
+  const auto found = std::ranges::find(known, oid, &Named::oid);
+  return found == known.end() ? nullptr : found->name;
+}
+
+struct Attributes {
+  std::string_view whole;  ///< As sent, with the tag [0].
+  std::string_view content_type;
+  std::string_view message_digest;
+  std::string_view signing_time;  ///< With its tag; empty where absent.
+};
+
+struct Parts {
+  std::string_view content_type;
+  std::vector<std::string_view> certificates;
+  std::string_view certificate;  ///< Of these, the signer's.
+  std::string_view issuer;       ///< With tag.
+  std::string_view serial;
+  std::string_view digest_oid;
+  const char* digest = nullptr;
+  Attributes attributes;
+  std::string_view signature_algorithm;
+  std::string_view signature;
+};
+
+bool read_attributes(const DerElement& element, Attributes& out) {
+  out.whole = element.whole;
+  DerReader attributes(element.content);
+  while (!attributes.at_end()) {
+    DerReader attribute(attributes.content(kSequence));
+    const auto type = attribute.content(kOid);
+    const auto values = attribute.content(kSet);
+    if (attributes.failed() || attribute.failed() || !attribute.at_end()) return false;
+    DerReader value(values);
+    auto* const known = type == kContentType     ? &out.content_type
+                        : type == kMessageDigest ? &out.message_digest
+                                                 : nullptr;
+    if (known != nullptr) {
+      if (!known->empty()) return false;
+      *known = value.content(type == kContentType ? kOid : kOctets);
+      if (value.failed() || !value.at_end() || known->empty()) return false;
+    } else if (type == kSigningTime) {
+      if (!out.signing_time.empty() || values.empty()) return false;
+      out.signing_time = values;
+    }
+  }
+  return !out.content_type.empty() && !out.message_digest.empty();
+}
+
+bool read_signer(std::string_view bytes, Parts& parts) {
+  DerReader info(bytes);
+  info.content(kInteger);
+  DerReader name(info.content(kSequence));
+  const auto issuer = name.take(kSequence);
+  parts.serial = name.content(kInteger);
+  DerReader digest(info.content(kSequence));
+  parts.digest_oid = digest.content(kOid);
+  parts.digest = name_in(kDigests, parts.digest_oid);
+  const auto attributes = info.take(kContext0);
+  DerReader algorithm(info.content(kSequence));
+  parts.signature_algorithm = algorithm.content(kOid);
+  parts.signature = info.content(kOctets);
+  info.skip_optional(kContext1);
+  if (info.failed() || !info.at_end() || name.failed() || !name.at_end() || digest.failed() ||
+      algorithm.failed() || parts.digest == nullptr) {
+    return false;
+  }
+  parts.issuer = issuer->whole;
+  return read_attributes(*attributes, parts.attributes);
+}
+
+std::optional<Parts> read_parts(std::string_view der) {
+  DerReader outer(der);
+  DerReader info(outer.content(kSequence));
+  const bool is_signed = info.content(kOid) == kSignedData;
+  DerReader explicit_content(info.content(kContext0));
+  DerReader data(explicit_content.content(kSequence));
+  data.content(kInteger);
+  DerReader digests(data.content(kSet));
+  DerReader encapsulated(data.content(kSequence));
+  Parts parts;
+  parts.content_type = encapsulated.content(kOid);
+  DerReader certificates(data.content(kContext0));
+  while (!certificates.at_end()) {
+    if (const auto one = certificates.take(kSequence)) parts.certificates.push_back(one->whole);
+  }
+  DerReader signers(data.content(kSet));
+  const auto signer = signers.content(kSequence);
+  const bool whole = !outer.failed() && outer.at_end() && info.at_end() && explicit_content.at_end() &&
+                     data.at_end() && !data.failed() && encapsulated.at_end() && !encapsulated.failed() &&
+                     certificates.at_end() && !certificates.failed() && signers.at_end() && !signers.failed();
+  if (!is_signed || !whole) return std::nullopt;
+  if (!read_signer(signer, parts)) return std::nullopt;
+  while (!digests.at_end()) {
+    DerReader digest(digests.content(kSequence));
+    if (digest.content(kOid) == parts.digest_oid) return parts;
+  }
+  return std::nullopt;
+}
+
+using Params = std::unique_ptr<OSSL_PARAM, Free<OSSL_PARAM_free>>;
+using ParamBuilder = std::unique_ptr<OSSL_PARAM_BLD, Free<OSSL_PARAM_BLD_free>>;
+using KeyContext = std::unique_ptr<EVP_PKEY_CTX, Free<EVP_PKEY_CTX_free>>;
+using Number = std::unique_ptr<BIGNUM, Free<BN_free>>;
+
+KeyPtr make_key(const char* type, const ParamBuilder& builder) {
+  const Params params(OSSL_PARAM_BLD_to_param(builder.get()));
+  const KeyContext maker(EVP_PKEY_CTX_new_from_name(context(), type, nullptr));
+  EVP_PKEY* key = nullptr;
+  if (params == nullptr || maker == nullptr || EVP_PKEY_fromdata_init(maker.get()) != 1 ||
+      EVP_PKEY_fromdata(maker.get(), &key, EVP_PKEY_PUBLIC_KEY, params.get()) != 1) {
+    return nullptr;
+  }
+  return KeyPtr(key);
+}
+
+KeyPtr rsa_key(std::string_view bytes) {
+  DerReader outer(bytes);
+  DerReader numbers(outer.content(kSequence));
+  const auto n = numbers.content(kInteger);
+  const auto e = numbers.content(kInteger);
+  if (outer.failed() || numbers.failed() || !numbers.at_end() || n.size() > 1025 || e.size() > 8 ||
+      e.empty()) {
+    return nullptr;
+  }
+  const auto number = [](std::string_view big_endian) {
+    return Number(BN_bin2bn(reinterpret_cast<const unsigned char*>(big_endian.data()),
+                            static_cast<int>(big_endian.size()), nullptr));
+  };
+  const Number modulus = number(n);
+  const Number exponent = number(e);
+  const ParamBuilder builder(OSSL_PARAM_BLD_new());
+  if (OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_RSA_N, modulus.get()) != 1 ||
+      OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_RSA_E, exponent.get()) != 1) {
+    return nullptr;
+  }
+  return make_key("RSA", builder);
+}
+
+KeyPtr ec_key(const char* curve, std::string_view point) {
+  const ParamBuilder builder(OSSL_PARAM_BLD_new());
+  if (curve == nullptr ||
+      OSSL_PARAM_BLD_push_utf8_string(builder.get(), OSSL_PKEY_PARAM_GROUP_NAME, curve, 0) != 1 ||
+      OSSL_PARAM_BLD_push_octet_string(builder.get(), OSSL_PKEY_PARAM_PUB_KEY, point.data(), point.size()) !=
+          1) {
+    return nullptr;
+  }
+  return make_key("EC", builder);
+}
+
+/// The certificate's key, where issuer and serial number are those that the signer names.
+KeyPtr key_of(std::string_view bytes, const Parts& parts) {
+  DerReader outer(bytes);
+  DerReader certificate(outer.content(kSequence));
+  DerReader content(certificate.content(kSequence));
+  content.skip_optional(kContext0);
+  const auto serial = content.content(kInteger);
+  content.content(kSequence);
+  const auto issuer = content.take(kSequence);
+  content.content(kSequence);
+  content.content(kSequence);
+  DerReader info(content.content(kSequence));
+  DerReader algorithm(info.content(kSequence));
+  const auto type = algorithm.content(kOid);
+  auto bits = info.content(kBits);
+  if (content.failed() || info.failed() || algorithm.failed() || bits.empty() || bits[0] != '\0' ||
+      serial != parts.serial || issuer->whole != parts.issuer) {
+    return nullptr;
+  }
+  bits.remove_prefix(1);
+  const auto signs_as = [&](const auto& known) {
+    return std::ranges::find(known, parts.signature_algorithm) != known.end();
+  };
+  if (type == kEcKey && signs_as(kEcSignatures))
+    return ec_key(name_in(kCurves, algorithm.content(kOid)), bits);
+  return type == kRsaKey && signs_as(kRsaSignatures) ? rsa_key(bits) : nullptr;
+}
+
+KeyPtr signer_key(Parts& parts) {
+  for (const auto certificate : parts.certificates) {
+    if (auto key = key_of(certificate, parts)) {
+      parts.certificate = certificate;
+      return key;
+    }
+  }
+  return nullptr;
+}
+
+bool digest_fits(const Parts& parts, std::string_view content) {
+  const std::unique_ptr<EVP_MD, Free<EVP_MD_free>> method(EVP_MD_fetch(context(), parts.digest, nullptr));
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+  unsigned length = 0;
+  return method != nullptr &&
+         EVP_Digest(content.data(), content.size(), digest.data(), &length, method.get(), nullptr) == 1 &&
+         parts.attributes.message_digest ==
+             std::string_view(reinterpret_cast<const char*>(digest.data()), length);
+}
+
+bool signature_fits(const Parts& parts, EVP_PKEY* key) {
+  // What is signed is the SET, not the [0] that stands in its place (RFC 5652 section 5.4).
+  std::string signed_bytes(parts.attributes.whole);
+  signed_bytes[0] = static_cast<char>(kSet);
+  const std::unique_ptr<EVP_MD_CTX, Free<EVP_MD_CTX_free>> verification(EVP_MD_CTX_new());
+  return verification != nullptr &&
+         EVP_DigestVerifyInit_ex(verification.get(), nullptr, parts.digest, context(), nullptr, key,
+                                 nullptr) == 1 &&
+         EVP_DigestVerify(verification.get(), reinterpret_cast<const unsigned char*>(parts.signature.data()),
+                          parts.signature.size(), reinterpret_cast<const unsigned char*>(signed_bytes.data()),
+                          signed_bytes.size()) == 1;
+}
+
+std::optional<Time> read_time(std::string_view bytes) {
+  const auto* at = reinterpret_cast<const unsigned char*>(bytes.data());
+  const std::unique_ptr<ASN1_TIME, Free<ASN1_TIME_free>> time(
+      d2i_ASN1_TIME(nullptr, &at, static_cast<long>(bytes.size())));
+  return time_of(time.get());
+}
+
+}  // namespace
+
+std::optional<Signed> verify_quickly(std::string_view der, std::string_view content) {
+  auto parts = read_parts(der);
+  if (!parts || parts->attributes.content_type != parts->content_type || !digest_fits(*parts, content)) {
+    return std::nullopt;
+  }
+  const auto key = signer_key(*parts);
+  std::optional<Signed> proven;
+  if (is_usable(key.get()) && signature_fits(*parts, key.get())) {
+    proven = Signed{.signer = std::string(parts->certificate),
+                    .certificates = {parts->certificates.begin(), parts->certificates.end()},
+                    .signing_time = read_time(parts->attributes.signing_time),
+                    .digest = parts->digest,
+                    .content = {}};
+  }
+  ERR_clear_error();
+  return proven;
+}
+
+}  // namespace mooring::crypto::detail
