@@ -186,13 +186,27 @@ std::span<const OptionSpec> serve_options() {
       OptionSpec{"gauge-interval", OptionType::duration, "5s",
                  "Between updates of the fleet's gauges in /metrics."},
       OptionSpec{"retention-results", OptionType::duration, "30d", "How long answered commands are kept."},
-      OptionSpec{"retention-events", OptionType::duration, "90d", "How long events are kept."},
+      OptionSpec{"retention-events", OptionType::duration, "90d",
+                 "How long events are kept; those that a consumer has still to get are kept longer."},
+      OptionSpec{"retention-events-limit", OptionType::duration, "180d",
+                 "How long events are kept that a consumer has still to get; then it has lost them."},
       OptionSpec{"event-bodies",
                  OptionType::choice,
                  "auto",
                  "Whether events keep the message they came from, sealed: auto where a webhook or another "
                  "consumer wants it, on always (an archive), off never.",
                  {"auto", "on", "off"}},
+      OptionSpec{"event-poll", OptionType::duration, "250ms",
+                 "Between looks for events that other servers stored, while a webhook waits for them."},
+      OptionSpec{"webhook-timeout", OptionType::duration, "30s", "How long a webhook may take to answer."},
+      OptionSpec{"webhook-parallel", OptionType::integer, "8",
+                 "Deliveries to one webhook at a time, each of another enrollment."},
+      OptionSpec{"webhook-attempts", OptionType::integer, "20",
+                 "Refusals of one event before it becomes a dead letter. An outage of the receiver does not "
+                 "count."},
+      OptionSpec{"webhook-retry-base", OptionType::duration, "2s",
+                 "Wait before the second attempt at an event; each further wait is twice as long."},
+      OptionSpec{"webhook-retry-max", OptionType::duration, "30m", "Longest wait between attempts."},
       OptionSpec{"drain-timeout", OptionType::duration, "10s",
                  "How long running requests may take to finish after SIGTERM."},
   };
@@ -204,8 +218,9 @@ Result<> check_ranges(const Options& options) {
     const char* option;
     std::int64_t most;
   };
-  for (const auto& [option, most] : {Range{"database-connections", 64}, Range{"reconcile-batch", 5000},
-                                     Range{"retry-attempts", 100}, Range{"repair-limit", 1000}}) {
+  for (const auto& [option, most] :
+       {Range{"database-connections", 64}, Range{"reconcile-batch", 5000}, Range{"retry-attempts", 100},
+        Range{"repair-limit", 1000}, Range{"webhook-parallel", 256}, Range{"webhook-attempts", 1000}}) {
     const auto value = options.integer(option);
     if (value < 1 || value > most) {
       return fail(Failure::invalid, "options.range",

@@ -27,6 +27,8 @@
 #include "core/device_endpoint.hpp"
 #include "core/janitor.hpp"
 #include "core/migrations.hpp"
+#include "core/outbox/outbox.hpp"
+#include "core/outbox/restore.hpp"
 #include "core/payload_cache.hpp"
 #include "core/report.hpp"
 #include "reconciler/gauges.hpp"
@@ -72,6 +74,16 @@ core::CheckinOptions checkin_options(const Options& options) {
   const bool allow = options.text("user-authenticate") == "allow";
   return {.user_authenticate =
               allow ? core::UserAuthenticatePolicy::allow : core::UserAuthenticatePolicy::refuse};
+}
+
+core::OutboxOptions outbox_from(const Options& options, const std::string& conninfo) {
+  return {.connect = connection(conninfo, "outbox", true),
+          .delivery = {.retry_base = options.duration("webhook-retry-base"),
+                       .retry_max = options.duration("webhook-retry-max"),
+                       .attempts = static_cast<int>(options.integer("webhook-attempts")),
+                       .parallel = static_cast<int>(options.integer("webhook-parallel"))},
+          .timeout = options.duration("webhook-timeout"),
+          .poll = options.duration("event-poll")};
 }
 
 /// What outlives the parts that connect to it.
@@ -153,7 +165,12 @@ Result<> prepare_certificates(Foundation& foundation, const Options& options, co
 Result<std::string> prepare_database(const std::string& conninfo, const Clock& clock, Logger& log) {
   try {
     pg::Connection first(connection(conninfo, "setup"));
-    if (auto migrated = pg::migrate(first, core::migrations::embedded_files(), log); !migrated) {
+    const auto renew = [&](pg::Connection& c) -> Result<> {
+      core::renew_positions_after_restore(c, log);
+      return {};
+    };
+    auto migrated = pg::migrate(first, core::migrations::embedded_files(), log, renew);
+    if (!migrated) {
       return std::unexpected(migrated.error());
     }
     auto token = api::ensure_first_token(first, clock.now());
@@ -222,8 +239,10 @@ struct Server::Parts {
              .version = kVersion}),
         janitor(connection(conninfo, "janitor"),
                 {.results = options.duration("retention-results"),
-                 .events = options.duration("retention-events")},
+                 .events = options.duration("retention-events"),
+                 .events_limit = options.duration("retention-events-limit")},
                 clock, log, metrics),
+        outbox(outbox_from(options, conninfo), interest, secrets, clock, log, metrics),
         gauges(connection(conninfo, "gauges"), clock, log, metrics, options.duration("gauge-interval")),
         device_listener(io, device_listener_options(options, foundation), device_routes(), log, metrics),
         api_listener(io, api_listener_options(options, foundation), api.routes(), log, metrics),
@@ -263,6 +282,7 @@ struct Server::Parts {
   core::ScepEndpoint scep;
   api::Api api;
   core::Janitor janitor;
+  core::Outbox outbox;
   reconciler::Gauges gauges;
   http::Server device_listener;
   http::Server api_listener;

@@ -23,6 +23,7 @@ Result<std::string> EventInterest::open_body(std::string_view sealed) const {
 }
 
 void EventInterest::ring() const {
+  ++rings_;
   if (!has_bell_.load()) return;
   const std::scoped_lock lock(mutex_);
   if (bell_) bell_();

@@ -43,6 +43,8 @@ class EventInterest {
 
   /// After the commit of an event: wakes whoever waits for it in this process. Losing it costs delay only.
   void ring() const;
+  /// Moves with every ring: for those that look now and then.
+  std::uint64_t rings() const { return rings_.load(); }
 
   // For whoever knows the consumers:
   /// `bodies`: kinds whose messages somebody wants.
@@ -56,6 +58,7 @@ class EventInterest {
   std::atomic<std::uint32_t> bodies_{0};
   std::atomic<bool> idle_{false};
   std::atomic<bool> has_bell_{false};
+  mutable std::atomic<std::uint64_t> rings_{0};
   mutable std::mutex mutex_;
   std::function<void()> bell_;
 };

@@ -3,6 +3,7 @@
 
 #include "core/command_metrics.hpp"
 #include "core/counters.hpp"
+#include "core/outbox/event_retention.hpp"
 #include "core/scep/challenges.hpp"
 
 namespace mooring::core {
@@ -44,9 +45,6 @@ with gone as (
     for update skip locked))
 )
 select count(*) from gone)"};
-constexpr pg::Statement kEvents{"janitor_events", R"(
-delete from events where ctid = any (array(
-  select ctid from events where created_at < $1 limit $2 for update skip locked)))"};
 
 }  // namespace
 
@@ -58,7 +56,9 @@ Tidied tidy(pg::Connection& connection, const Retention& retention, Time now) {
   }
   tidied.results = connection.exec(kResults, now - retention.results, retention.batch).affected();
   tidied.requests = connection.exec(kRequests, now - retention.results, retention.batch)[0].int64(0);
-  tidied.events = connection.exec(kEvents, now - retention.events, retention.batch).affected();
+  auto pruned = prune_events(connection, retention.events, retention.events_limit, retention.batch, now);
+  tidied.events = pruned.events;
+  tidied.dropped = std::move(pruned.dropped);
   tidied.challenges = prune_challenges(connection, now, retention.batch);
   return tidied;
 }
@@ -71,6 +71,7 @@ Janitor::Janitor(pg::ConnectOptions connect, Retention retention, const Clock& c
       log_(log),
       metrics_(metrics),
       every_(every) {
+  dropped_of("");
   thread_ = std::thread([this] { run(); });
 }
 
@@ -81,6 +82,12 @@ Janitor::~Janitor() {
   }
   wake_.notify_all();
   thread_.join();
+}
+
+prometheus::Counter& Janitor::dropped_of(const std::string& consumer) {
+  return metrics_.counter("mooring_events_dropped_total",
+                          "Events that were removed by age before a consumer got them.",
+                          {{"consumer", consumer}});
 }
 
 void Janitor::run() {
@@ -106,6 +113,11 @@ void Janitor::round(pg::Connection& connection) {
                                       {"requests", tidied.requests},
                                       {"events", tidied.events},
                                       {"challenges", tidied.challenges}});
+    }
+    for (const auto& [consumer, count] : tidied.dropped) {
+      dropped_of(consumer).Increment(static_cast<double>(count));
+      log_.error("events were dropped that a consumer never got: they were older than the limit",
+                 {{"consumer", consumer}, {"events", count}});
     }
   } catch (const pg::SqlError& error) {
     log_.warning("old rows could not be removed", {{"error", error.what()}});

@@ -20,8 +20,9 @@ namespace mooring::core {
 
 struct Retention {
   Duration results = std::chrono::hours(24 * 30);
-  Duration events = std::chrono::hours(24 * 90);
-  std::int64_t batch = 5000;  ///< Rows of one statement.
+  Duration events = std::chrono::hours(24 * 90);         ///< Those that no consumer has still to get.
+  Duration events_limit = std::chrono::hours(24 * 180);  ///< All others; never less than `events`.
+  std::int64_t batch = 5000;                             ///< Rows of one statement.
 };
 
 struct Tidied {
@@ -31,6 +32,7 @@ struct Tidied {
   std::int64_t requests = 0;
   std::int64_t events = 0;
   std::int64_t challenges = 0;
+  std::map<std::string, std::int64_t> dropped;  ///< Events that a consumer never got, by its name.
 };
 
 /// One round: at most one batch of each. Safe in any number of processes.
@@ -47,6 +49,7 @@ class Janitor {
  private:
   void run();
   void round(pg::Connection& connection);
+  prometheus::Counter& dropped_of(const std::string& consumer);
 
   pg::ConnectOptions connect_;
   Retention retention_;

@@ -15,6 +15,7 @@ namespace mooring::crypto {
 using Sha256 = std::array<std::uint8_t, 32>;
 Sha256 sha256(std::string_view bytes);
 std::string_view bytes_of(const Sha256& digest);
+Sha256 hmac_sha256(std::string_view key, std::string_view message);  ///< RFC 2104.
 
 /// RFC 9562. Text form is upper case with dashes, as Apple's devices write it.
 struct Uuid {

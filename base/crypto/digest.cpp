@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 
 #include <cstdio>
 #include <cstdlib>
@@ -23,6 +24,20 @@ Sha256 sha256(std::string_view bytes) {
   unsigned length = 0;
   if (EVP_Digest(bytes.data(), bytes.size(), digest.data(), &length, sha256_method(), nullptr) != 1) {
     std::fputs("mooring: OpenSSL has no SHA-256: the installation is broken\n", stderr);
+    std::abort();
+  }
+  return digest;
+}
+
+Sha256 hmac_sha256(std::string_view key, std::string_view message) {
+  Sha256 digest;
+  unsigned length = 0;
+  // A null key would mean "the one before".
+  const char* bytes = key.empty() ? "" : key.data();
+  if (HMAC(sha256_method(), bytes, static_cast<int>(key.size()),
+           reinterpret_cast<const unsigned char*>(message.data()), message.size(), digest.data(),
+           &length) == nullptr) {
+    std::fputs("mooring: OpenSSL has no HMAC: the installation is broken\n", stderr);
     std::abort();
   }
   return digest;

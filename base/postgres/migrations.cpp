@@ -96,12 +96,14 @@ Result<> migrate_locked(Connection& connection, const std::vector<Migration>& mi
 
 }  // namespace
 
-Result<> migrate(Connection& connection, std::span<const EmbeddedFile> files, Logger& log) {
+Result<> migrate(Connection& connection, std::span<const EmbeddedFile> files, Logger& log,
+                 const std::function<Result<>(Connection&)>& then) {
   auto migrations = read_files(files);
   if (!migrations) return std::unexpected(migrations.error());
   try {
     connection.script(kLock);
     auto result = migrate_locked(connection, *migrations, log);
+    if (result && then) result = then(connection);
     connection.script(kUnlock);
     return result;
   } catch (const SqlError& error) {

@@ -2,6 +2,7 @@
 // Forward-only schema migrations, embedded into the binary.
 #pragma once
 
+#include <functional>
 #include <span>
 
 #include "base/embedded_file.hpp"
@@ -15,6 +16,9 @@ namespace mooring::pg {
 ///   migration.newer    the database was made by a newer Mooring: nothing is touched
 ///   migration.changed  an applied file has another content now
 ///   migration.failed   the file and what PostgreSQL said
-Result<> migrate(Connection& connection, std::span<const EmbeddedFile> files, Logger& log);
+/// `then` runs under the same lock, once the schema is as this binary knows it: for what only one process may
+/// do at a start.
+Result<> migrate(Connection& connection, std::span<const EmbeddedFile> files, Logger& log,
+                 const std::function<Result<>(Connection&)>& then = {});
 
 }  // namespace mooring::pg

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <bit>
+#include <compare>
 #include <concepts>
 #include <cstdint>
 #include <cstring>
@@ -22,6 +23,12 @@ struct Bytes {
 /// A jsonb value in its text form.
 struct Json {
   std::string_view view;
+};
+
+/// A transaction id that never wraps (xid8).
+struct Xid {
+  std::uint64_t value = 0;
+  auto operator<=>(const Xid&) const = default;
 };
 
 using Oid = unsigned int;
@@ -124,6 +131,14 @@ struct Wire<Json> {
     out += value.view;
   }
   static Json get(std::string_view bytes) { return Json{bytes.substr(1)}; }
+};
+
+template <>
+struct Wire<Xid> {
+  static constexpr Oid oid = 5069;
+  static constexpr Oid array_oid = 271;
+  static void put(std::string& out, Xid value) { detail::put_big_endian(out, value.value); }
+  static Xid get(std::string_view bytes) { return {detail::get_big_endian<std::uint64_t>(bytes.data())}; }
 };
 
 template <>
