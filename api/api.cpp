@@ -4,6 +4,7 @@
 #include "api/auth.hpp"
 #include "api/detail/endpoint.hpp"
 #include "api/detail/json.hpp"
+#include "api/event_stream.hpp"
 #include "api/openapi.hpp"
 #include "core/command_metrics.hpp"
 #include "director/devices.hpp"
@@ -41,11 +42,15 @@ Response refusal(const Error& error, std::string_view request_id) {
 }  // namespace
 
 struct Api::Impl {
-  explicit Impl(ApiDependencies dependencies) : d(std::move(dependencies)), authenticator(d.pool, d.clock) {}
+  explicit Impl(ApiDependencies dependencies)
+      : d(std::move(dependencies)),
+        authenticator(d.pool, d.clock),
+        streams(d.pool, d.secrets, d.interest, d.metrics) {}
 
   Task<Response> serve(Endpoint endpoint, SharedRequest request);
   Task<Response> push(SharedRequest request);
   Task<Response> version(SharedRequest request);
+  Task<Response> events(SharedRequest request);
   Task<Response> healthz();
   Task<Response> readyz(SharedRequest request);
   Task<Response> metrics();
@@ -60,6 +65,7 @@ struct Api::Impl {
 
   ApiDependencies d;
   Authenticator authenticator;
+  EventStreams streams;
 };
 
 Response Api::Impl::failed(const Request& request, const Error& error) const {
@@ -103,6 +109,7 @@ Task<Response> Api::Impl::serve(Endpoint endpoint, SharedRequest request) {
 
 void Api::Impl::after_commit(const Answer& answer) {
   if (answer.ring) d.ring();
+  if (answer.consumers) d.consumers_changed();
   if (!answer.push.empty()) d.pusher.request(answer.push);
   for (const auto& warning : answer.warnings) d.log.warning("api warning", {{"warning", warning}});
   for (const auto& [type, status, count] : answer.counts) {
@@ -125,6 +132,13 @@ Task<Response> Api::Impl::push(SharedRequest request) {
 
 Task<Response> Api::Impl::version(SharedRequest /*request*/) {
   co_return json_response(200, {{"name", "mooring"}, {"version", d.version}});
+}
+
+Task<Response> Api::Impl::events(SharedRequest request) {
+  if (!EventStreams::wanted(*request)) co_return co_await serve(detail::event_list_endpoint(), request);
+  auto stream = co_await streams.open(request);
+  if (!stream) co_return failed(*request, stream.error());
+  co_return std::move(*stream);
 }
 
 Task<Response> Api::Impl::healthz() { co_return json_response(200, {{"status", "ok"}}); }
@@ -173,11 +187,14 @@ std::vector<http::Route> Api::routes() {
                     })});
   routes.push_back({"POST", "/v1/devices/{id}/push",
                     impl->guarded([impl](SharedRequest request) { return impl->push(std::move(request)); })});
+  routes.push_back({"GET", "/v1/events", impl->guarded([impl](SharedRequest request) {
+                      return impl->events(std::move(request));
+                    })});
   for (const auto endpoints :
        {detail::profile_endpoints(), detail::assignment_endpoints(), detail::device_endpoints(),
         detail::device_state_endpoints(), detail::command_endpoints(), detail::push_certificate_endpoints(),
-        detail::declaration_endpoints(), detail::checkin_answer_endpoints(), detail::drift_endpoints(),
-        detail::operation_endpoints()}) {
+         detail::declaration_endpoints(), detail::checkin_answer_endpoints(), detail::drift_endpoints(),
+         detail::operation_endpoints(), detail::consumer_endpoints(), detail::webhook_endpoints()}) {
     impl->add(routes, endpoints);
   }
   return routes;

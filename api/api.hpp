@@ -13,6 +13,7 @@
 #include "base/log.hpp"
 #include "base/metrics.hpp"
 #include "base/postgres/pool.hpp"
+#include "core/event_interest.hpp"
 #include "core/push.hpp"
 
 namespace mooring::api {
@@ -21,11 +22,13 @@ struct ApiDependencies {
   pg::Pool& pool;
   core::Pusher& pusher;
   const crypto::SecretBox& secrets;
+  const core::EventInterest& interest;
   const Clock& clock;
   Logger& log;
   Metrics& metrics;
-  std::function<void()> ring;   ///< The reconciler's doorbell, rung after the commit of a change.
-  std::function<bool()> ready;  ///< false while the server starts or drains.
+  std::function<void()> ring;               ///< The reconciler's doorbell, rung after the commit of a change.
+  std::function<void()> consumers_changed;  ///< Called after the commit: webhooks begin or end at once.
+  std::function<bool()> ready;              ///< false while the server starts or drains.
   std::string version;
 };
 

@@ -8,6 +8,10 @@ constexpr std::string_view kBodyContext = "event-body";
 
 }  // namespace
 
+Result<std::string> open_event_body(const crypto::SecretBox& secrets, std::string_view sealed) {
+  return secrets.open(sealed, kBodyContext);
+}
+
 EventInterest::EventInterest(const crypto::SecretBox& secrets, KeepBodies keep)
     : secrets_(secrets), keep_(keep) {
   want({}, false);
@@ -19,7 +23,7 @@ std::optional<std::string> EventInterest::sealed_body(EventKind kind, std::strin
 }
 
 Result<std::string> EventInterest::open_body(std::string_view sealed) const {
-  return secrets_.open(sealed, kBodyContext);
+  return open_event_body(secrets_, sealed);
 }
 
 void EventInterest::ring() const {

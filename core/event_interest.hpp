@@ -23,6 +23,9 @@ enum class KeepBodies : std::uint8_t {
   on,         ///< Of every event: an archive.
 };
 
+/// events.body as it came. Errors: secret.damaged.
+Result<std::string> open_event_body(const crypto::SecretBox& secrets, std::string_view sealed);
+
 /// Thread-safe; asking costs one atomic read. What is wanted may be up to a second old (see Outbox).
 class EventInterest {
  public:
@@ -38,7 +41,7 @@ class EventInterest {
   /// The message as events.body keeps it; nullopt where nobody wants it. It is sealed, because check-ins hold
   /// unlock and bootstrap tokens.
   std::optional<std::string> sealed_body(EventKind kind, std::string_view body) const;
-  /// The other way round. Errors: secret.damaged.
+  /// The other way round: open_event_body.
   Result<std::string> open_body(std::string_view sealed) const;
 
   /// After the commit of an event: wakes whoever waits for it in this process. Losing it costs delay only.

@@ -34,6 +34,7 @@ struct CommandCount {
 /// Effects happen after the commit, and only then.
 struct Answer {
   http::Response response;
+  bool consumers = false;          ///< Webhooks or consumers of events were changed.
   bool ring = false;               ///< Something was declared or marked: the reconciler shall look.
   std::vector<std::int64_t> push;  ///< Enrollments to wake.
   std::vector<CommandCount> counts;
@@ -66,5 +67,9 @@ std::span<const Endpoint> declaration_endpoints();
 std::span<const Endpoint> checkin_answer_endpoints();
 std::span<const Endpoint> drift_endpoints();
 std::span<const Endpoint> operation_endpoints();
+std::span<const Endpoint> consumer_endpoints();
+std::span<const Endpoint> webhook_endpoints();
+/// GET /v1/events for those who do not ask for a stream.
+const Endpoint& event_list_endpoint();
 
 }  // namespace mooring::api::detail

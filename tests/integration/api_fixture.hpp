@@ -49,6 +49,10 @@ class ApiFixture {
   Answer remove(const std::string& target) { return send(make("DELETE", target)); }
   Answer post(const std::string& target, const Json& body = nullptr);
   Answer put(const std::string& target, const std::string& body);
+  Answer patch(const std::string& target, const Json& body) {
+    return send(make("PATCH", target, body.dump()));
+  }
+  std::string url() const { return server_->url(); }
   /// With the right token.
   http::Request make(const std::string& method, const std::string& target, std::string body = {}) const;
 
@@ -56,6 +60,7 @@ class ApiFixture {
   std::string token;
   std::atomic<int> rings{0};
   std::atomic<int> pushed{0};
+  std::atomic<int> consumer_changes{0};
   std::atomic<bool> ready{true};
 
  private:

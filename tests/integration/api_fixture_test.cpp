@@ -193,10 +193,12 @@ ApiFixture::ApiFixture(bool with_push)
   api_ = std::make_unique<api::Api>(api::ApiDependencies{.pool = pool_,
                                                          .pusher = *pusher_,
                                                          .secrets = world.secrets(),
+                                                         .interest = world.interest(),
                                                          .clock = world.clock,
                                                          .log = world.db.log,
                                                          .metrics = world.db.metrics,
                                                          .ring = [this] { ++rings; },
+                                                         .consumers_changed = [this] { ++consumer_changes; },
                                                          .ready = [this] { return ready.load(); },
                                                          .version = "0.1.0-test"});
   server_ = std::make_unique<http::Server>(io_.get_executor(), http::ServerOptions{.name = "api"},

@@ -357,20 +357,6 @@ TEST_F(Api, RefreshesADevicesLists) {
   EXPECT_EQ(api.post("/v1/devices/none/refresh").status, 404);
 }
 
-TEST_F(Api, TellsWhatDevicesDid) {
-  enroll();
-  auto answer = api.get("/v1/events?limit=1");
-  EXPECT_EQ(answer.body["items"][0]["kind"], "authenticated");
-  EXPECT_EQ(answer.body["items"][0]["enrollment"], udid);
-  const auto first = answer.body["items"][0]["id"].get<int>();
-  answer = api.get("/v1/events?limit=1&cursor=" + answer.body["next_cursor"].get<std::string>());
-  EXPECT_EQ(answer.body["items"][0]["kind"], "token_updated");
-  answer = api.get("/v1/events?after=" + std::to_string(first + 1));
-  EXPECT_EQ(answer.body["items"][0]["kind"], "command_reported");
-  EXPECT_EQ(answer.body["items"][0]["status"], "acknowledged");
-  EXPECT_EQ(api.get("/v1/events?after=x").code(), "request.bad_parameter");
-}
-
 TEST_F(Api, WithoutAPushServiceItSaysSo) {
   enroll();
   const auto answer = api.post("/v1/devices/" + udid + "/push");

@@ -27,13 +27,16 @@ Operations served() {
   pg::Pool pool({.connect = {.conninfo = "host=/nowhere"}, .connections = 1}, log, metrics);
   const crypto::SecretBox secrets(crypto::SecretBox::Key{});
   core::Pusher pusher(io.get_executor(), {}, pool, secrets, clock, log, metrics);
+  const core::EventInterest interest(secrets);
   Api api({.pool = pool,
            .pusher = pusher,
            .secrets = secrets,
+           .interest = interest,
            .clock = clock,
            .log = log,
            .metrics = metrics,
            .ring = [] {},
+           .consumers_changed = [] {},
            .ready = [] { return true; },
            .version = "0"});
   Operations operations;
