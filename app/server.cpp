@@ -14,6 +14,7 @@
 #include "api/auth.hpp"
 #include "app/data_dir.hpp"
 #include "app/device_identity.hpp"
+#include "app/event_setup.hpp"
 #include "app/push_setup.hpp"
 #include "app/scep.hpp"
 #include "app/tls.hpp"
@@ -64,26 +65,10 @@ pg::ConnectOptions connection(const std::string& conninfo, const char* name, boo
           .point_queries = point_queries};
 }
 
-core::KeepBodies keep_bodies(const Options& options) {
-  const auto& keep = options.text("event-bodies");
-  if (keep == "off") return core::KeepBodies::off;
-  return keep == "on" ? core::KeepBodies::on : core::KeepBodies::automatic;
-}
-
 core::CheckinOptions checkin_options(const Options& options) {
   const bool allow = options.text("user-authenticate") == "allow";
   return {.user_authenticate =
               allow ? core::UserAuthenticatePolicy::allow : core::UserAuthenticatePolicy::refuse};
-}
-
-core::OutboxOptions outbox_from(const Options& options, const std::string& conninfo) {
-  return {.connect = connection(conninfo, "outbox", true),
-          .delivery = {.retry_base = options.duration("webhook-retry-base"),
-                       .retry_max = options.duration("webhook-retry-max"),
-                       .attempts = static_cast<int>(options.integer("webhook-attempts")),
-                       .parallel = static_cast<int>(options.integer("webhook-parallel"))},
-          .timeout = options.duration("webhook-timeout"),
-          .poll = options.duration("event-poll")};
 }
 
 /// What outlives the parts that connect to it.
@@ -244,7 +229,8 @@ struct Server::Parts {
                  .events = options.duration("retention-events"),
                  .events_limit = options.duration("retention-events-limit")},
                 clock, log, metrics),
-        outbox(outbox_from(options, conninfo), interest, secrets, clock, log, metrics),
+        outbox(outbox_options(options, connection(conninfo, "outbox", true)), interest, secrets, clock, log,
+               metrics),
         gauges(connection(conninfo, "gauges"), clock, log, metrics, options.duration("gauge-interval")),
         device_listener(io, device_listener_options(options, foundation), device_routes(), log, metrics),
         api_listener(io, api_listener_options(options, foundation), api.routes(), log, metrics),
