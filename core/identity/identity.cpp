@@ -8,10 +8,10 @@ namespace {
 
 constexpr std::array kSources{IdentitySource::none, IdentitySource::signature, IdentitySource::header,
                               IdentitySource::tls};
-constexpr std::array kResults{"known",  "associated", "renewed", "superseded", "missing", "malformed",
-                              "forged", "untrusted",  "revoked", "refused",    "unknown", "failed"};
+constexpr std::array kCheckResults{"known",  "associated", "renewed", "superseded", "missing", "malformed",
+                                   "forged", "untrusted",  "revoked", "refused",    "unknown", "failed"};
 
-/// The reason of a refusal as one of kResults.
+/// The reason of a refusal as one of kCheckResults.
 const char* result_of(const Error& error) {
   const std::string_view code = error.code;
   if (error.failure != Failure::invalid) return "failed";
@@ -42,7 +42,7 @@ Identity::Identity(IdentityOptions options, const pg::ConnectOptions& connect, c
       associations_(options.association, connect, clock, log, metrics),
       log_(log) {
   for (const auto source : kSources) {
-    for (const auto* result : kResults) {
+    for (const auto* result : kCheckResults) {
       checks_[{source, result}] = &metrics.counter(
           "mooring_identity_checks_total", "Messages by where their identity came from and what was found.",
           {{"source", std::string(name_of(source))}, {"result", result}});

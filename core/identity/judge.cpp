@@ -4,7 +4,9 @@
 namespace mooring::core {
 namespace {
 
-std::unexpected<Error> refuse(const char* code, const char* why) { return fail(Failure::invalid, code, why); }
+std::unexpected<Error> refuse_identity(const char* code, const char* why) {
+  return fail(Failure::invalid, code, why);
+}
 
 /// Issued for a certain device, by the word of whoever made the challenge or of the certificate renewed.
 bool bound(const AssociationFacts& facts) {
@@ -21,14 +23,14 @@ bool bound_to(const AssociationFacts& facts, const Claim& claim) {
 Result<Verdict> judge_known(const AssociationFacts& facts, const Claim& claim, const AssociationRules& rules,
                             Time now) {
   if (*facts.speaks_for != claim.enrollment) {
-    return refuse("identity.in_use", "the certificate belongs to another enrollment");
+    return refuse_identity("identity.in_use", "the certificate belongs to another enrollment");
   }
   Verdict verdict;
   if (facts.superseded_at) {
     verdict.good_until = *facts.superseded_at + rules.superseded_grace;
     if (now >= *verdict.good_until) {
-      return refuse("identity.superseded",
-                    "the certificate was replaced by a newer one, and its time of grace is over");
+      return refuse_identity("identity.superseded",
+                             "the certificate was replaced by a newer one, and its time of grace is over");
     }
   }
   return verdict;
@@ -37,18 +39,18 @@ Result<Verdict> judge_known(const AssociationFacts& facts, const Claim& claim, c
 Result<Verdict> judge_unassociated(const AssociationFacts& facts, const Claim& claim,
                                    const AssociationRules& rules) {
   if (bound(facts) && !bound_to(facts, claim)) {
-    return refuse("identity.bound", "the certificate was issued for another device");
+    return refuse_identity("identity.bound", "the certificate was issued for another device");
   }
   if (claim.authenticate) return Verdict{.associate = true};
   if (facts.identities > 0 && facts.live_identities == 0) {
-    return refuse("identity.removed", "the enrollment was removed: the device has to enroll again");
+    return refuse_identity("identity.removed", "the enrollment was removed: the device has to enroll again");
   }
   if (facts.issued && bound(facts) && !facts.renewed_revoked) return Verdict{.associate = true};
   if (facts.identities == 0 && rules.retro) return Verdict{.associate = true};
   if (facts.identities == 0 && !facts.known) {
-    return refuse("identity.unknown_device", "nothing is known of this enrollment");
+    return refuse_identity("identity.unknown_device", "nothing is known of this enrollment");
   }
-  return refuse("identity.not_associated", "the certificate does not speak for this enrollment");
+  return refuse_identity("identity.not_associated", "the certificate does not speak for this enrollment");
 }
 
 }  // namespace
@@ -56,9 +58,10 @@ Result<Verdict> judge_unassociated(const AssociationFacts& facts, const Claim& c
 Result<Verdict> judge(const AssociationFacts& facts, const Claim& claim, const AssociationRules& rules,
                       Time now) {
   if (facts.altered) {
-    return refuse("identity.altered", "the certificate is not, byte for byte, the one that was issued");
+    return refuse_identity("identity.altered",
+                           "the certificate is not, byte for byte, the one that was issued");
   }
-  if (facts.revoked) return refuse("identity.revoked", "the certificate is revoked");
+  if (facts.revoked) return refuse_identity("identity.revoked", "the certificate is revoked");
   auto verdict =
       facts.speaks_for ? judge_known(facts, claim, rules, now) : judge_unassociated(facts, claim, rules);
   if (!verdict) return verdict;

@@ -12,8 +12,8 @@ namespace {
 
 constexpr std::string_view kSignatureHeader = "Mdm-Signature";
 
-Result<TrustedCertificate> check_signature(std::string_view header, std::string_view body, Trust& trust,
-                                           Time now) {
+Result<TrustedCertificate> check_mdm_signature(std::string_view header, std::string_view body, Trust& trust,
+                                               Time now) {
   const auto der = from_base64(header);
   if (!der || der->empty()) {
     return fail(Failure::invalid, "identity.signature", "the Mdm-Signature header is not base64");
@@ -63,7 +63,7 @@ Task<Result<TrustedCertificate>> Senders::certificate_of(const http::Request* re
   switch (source_of(*request)) {
     case IdentitySource::signature: {
       Job job = [trust = trust_, request, now] {
-        return check_signature(request->headers.get(kSignatureHeader), request->body, *trust, now);
+        return check_mdm_signature(request->headers.get(kSignatureHeader), request->body, *trust, now);
       };
       co_return co_await pool_.run<TrustedCertificate>(std::move(job));
     }

@@ -9,7 +9,7 @@
 #include "core/token_service.hpp"
 #include "schema/schema.hpp"
 #include "tests/integration/api_fixture.hpp"
-#include "tests/unit/crypto/openssl_command.hpp"
+#include "tests/support/openssl_command.hpp"
 
 namespace mooring::test::checkin_answers_test {
 namespace {
