@@ -132,6 +132,9 @@ std::span<const OptionSpec> serve_options() {
                  "changes "
                  "and on SIGHUP. Empty: plain HTTP."},
       OptionSpec{"api-tls-key", OptionType::text, "", "PEM file with the private key of api-tls-cert."},
+      OptionSpec{"escrow-key-unlock-url", OptionType::text,
+                 "https://deviceservices-external.apple.com/deviceservicesworkers/escrowKeyUnlock",
+                 "Where /nanomdm/v1/escrowkeyunlock passes escrow keys on to."},
       OptionSpec{
           "push-url", OptionType::text, "https://api.push.apple.com",
           "Push service, HTTP/2; :2197 in place of the usual port where a firewall wants it; off: devices "

@@ -12,6 +12,7 @@
 
 #include "api/api.hpp"
 #include "api/auth.hpp"
+#include "api/compat/nanomdm/nanomdm.hpp"
 #include "app/data_dir.hpp"
 #include "app/device_identity.hpp"
 #include "app/event_setup.hpp"
@@ -175,6 +176,11 @@ Result<> prepare_reconciler(const std::string& conninfo, reconciler::Reconciler&
   }
 }
 
+std::vector<http::Route> joined(std::vector<http::Route> routes, std::vector<http::Route> more) {
+  std::ranges::move(more, std::back_inserter(routes));
+  return routes;
+}
+
 }  // namespace
 
 /// In the order in which they depend on each other; torn down the other way round.
@@ -224,6 +230,20 @@ struct Server::Parts {
              .consumers_changed = [this] { outbox.refresh(); },
              .ready = [this] { return ready.load(); },
              .version = kVersion}),
+        nanomdm({.executor = io,
+                 .pool = pool,
+                 .pusher = pusher,
+                 .secrets = secrets,
+                 .clock = clock,
+                 .log = log,
+                 .metrics = metrics,
+                 .checkin =
+                     [this](core::Checkin checkin, plist::Dict message, core::MessageContext context) {
+                       return checkins.handle(std::move(checkin), std::move(message), std::move(context));
+                     },
+                 .ring = [this] { reconciler.ring(); },
+                 .version = kVersion,
+                 .escrow_key_unlock_url = options.text("escrow-key-unlock-url")}),
         janitor(connection(conninfo, "janitor"),
                 {.results = options.duration("retention-results"),
                  .events = options.duration("retention-events"),
@@ -233,7 +253,8 @@ struct Server::Parts {
                metrics),
         gauges(connection(conninfo, "gauges"), clock, log, metrics, options.duration("gauge-interval")),
         device_listener(io, device_listener_options(options, foundation), device_routes(), log, metrics),
-        api_listener(io, api_listener_options(options, foundation), api.routes(), log, metrics),
+        api_listener(io, api_listener_options(options, foundation), joined(api.routes(), nanomdm.routes()),
+                     log, metrics),
         device_url(without_slash(options.text("device-url"))),
         certificate_look(io) {}
 
@@ -269,6 +290,7 @@ struct Server::Parts {
   core::DeviceEndpoint endpoint;
   core::ScepEndpoint scep;
   api::Api api;
+  api::nanomdm::NanoMdm nanomdm;
   core::Janitor janitor;
   core::Outbox outbox;
   reconciler::Gauges gauges;

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# run_docs.sh readme|quickstart|commands MOORING DIR: runs the commands of README.md or docs/PAGE.md as they are printed,
+# run_docs.sh readme|quickstart|commands|migrate-from-nanomdm MOORING DIR: runs the commands of README.md or docs/PAGE.md as they are printed,
 # against MOORING, with DIR and free ports in place of the usual ones. A command that fails, or an answer that is not a
 # success, fails the run.
 set -euo pipefail
@@ -44,11 +44,11 @@ case $page in
     await "$dir/demo.out" 'stay up' 150
     blocks README.md "Ten commands to try next" | sed "s|/tmp/mooring-demo|$dir/demo|g" >"$commands"
     ;;
-  quickstart | commands)
-    # The second goes on where the first is about to stop the server.
-    if [[ $page = commands ]]; then
+  quickstart | commands | migrate-from-nanomdm)
+    # The others go on where the first is about to stop the server.
+    if [[ $page != quickstart ]]; then
       blocks docs/quickstart.md | grep -v -e '^kill %1' -e '^wait %1'
-      blocks docs/commands.md
+      blocks "docs/$page.md"
       printf 'kill %%1\nwait %%1\n'
     else
       blocks docs/quickstart.md

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "api/api.hpp"
+#include "api/compat/nanomdm/nanomdm.hpp"
 #include "base/http/client.hpp"
 #include "base/http/server.hpp"
 #include "base/http2/server.hpp"
@@ -36,10 +37,16 @@ struct Answer {
   std::string code() const { return body.value("code", std::string()); }
 };
 
+struct EscrowPlace {
+  std::string url;
+  std::string trust;  ///< PEM of its roots.
+};
+
 class ApiFixture {
  public:
-  /// `with_push`: a push service that accepts everything, on the same thread.
-  explicit ApiFixture(bool with_push = false);
+  /// `with_push`: a push service that accepts everything, on the same thread. `escrow`: where NanoMDM's API
+  /// passes escrow keys on to.
+  explicit ApiFixture(bool with_push = false, const EscrowPlace& escrow = {});
   ~ApiFixture();
   ApiFixture(const ApiFixture&) = delete;
   ApiFixture& operator=(const ApiFixture&) = delete;
@@ -69,7 +76,9 @@ class ApiFixture {
   pg::Pool pool_;
   std::unique_ptr<http2::Server> push_service_;
   std::unique_ptr<core::Pusher> pusher_;
+  core::CheckinStore checkins_;
   std::unique_ptr<api::Api> api_;
+  std::unique_ptr<api::nanomdm::NanoMdm> nanomdm_;
   std::unique_ptr<http::Server> server_;
   std::thread thread_;
 };

@@ -178,8 +178,10 @@ std::vector<std::string> contract_violations(const std::string& method, const st
   return problems;
 }
 
-ApiFixture::ApiFixture(bool with_push)
-    : pool_({.connect = world.db.connect_options(), .connections = 2}, world.db.log, world.db.metrics) {
+ApiFixture::ApiFixture(bool with_push, const EscrowPlace& escrow)
+    : pool_({.connect = world.db.connect_options(), .connections = 2}, world.db.log, world.db.metrics),
+      checkins_(world.db.connect_options(true), pool_, world.secrets(), world.interest(), world.clock,
+                world.db.log, world.db.metrics) {
   token = must(api::ensure_first_token(world.db.connection(), world.clock.now())).value();
   core::PushOptions push;
   if (with_push) {
@@ -201,8 +203,26 @@ ApiFixture::ApiFixture(bool with_push)
                                                          .consumers_changed = [this] { ++consumer_changes; },
                                                          .ready = [this] { return ready.load(); },
                                                          .version = "0.1.0-test"});
+  nanomdm_ = std::make_unique<api::nanomdm::NanoMdm>(api::nanomdm::NanoMdmDependencies{
+      .executor = io_.get_executor(),
+      .pool = pool_,
+      .pusher = *pusher_,
+      .secrets = world.secrets(),
+      .clock = world.clock,
+      .log = world.db.log,
+      .metrics = world.db.metrics,
+      .checkin =
+          [this](core::Checkin checkin, plist::Dict message, core::MessageContext context) {
+            return checkins_.handle(std::move(checkin), std::move(message), std::move(context));
+          },
+      .ring = [this] { ++rings; },
+      .version = "0.1.0-test",
+      .escrow_key_unlock_url = escrow.url,
+      .escrow_trust = escrow.trust});
+  auto routes = api_->routes();
+  std::ranges::move(nanomdm_->routes(), std::back_inserter(routes));
   server_ = std::make_unique<http::Server>(io_.get_executor(), http::ServerOptions{.name = "api"},
-                                           api_->routes(), world.db.log, world.db.metrics);
+                                           std::move(routes), world.db.log, world.db.metrics);
   must(server_->start());
   thread_ = std::thread([this] { io_.run(); });
 }
