@@ -93,7 +93,7 @@ http::Handler Api::Impl::guarded(std::function<Task<Response>(SharedRequest)> ne
 
 Task<Response> Api::Impl::serve(Endpoint endpoint, SharedRequest request) {
   pg::Pool::Body<Answer> body = [this, endpoint, request, now = d.clock.now()](pg::Connection& connection) {
-    return call_endpoint(endpoint, {connection, *request, now, d.secrets});
+    return call_endpoint(endpoint, {connection, *request, now, d.secrets, d.enrollment});
   };
   auto answer = co_await d.pool.run<Answer>(std::move(body));
   if (!answer) co_return failed(*request, answer.error());
@@ -194,8 +194,8 @@ std::vector<http::Route> Api::routes() {
        {detail::profile_endpoints(), detail::assignment_endpoints(), detail::device_endpoints(),
         detail::device_state_endpoints(), detail::command_endpoints(), detail::push_certificate_endpoints(),
         detail::certificate_endpoints(), detail::declaration_endpoints(), detail::checkin_answer_endpoints(),
-        detail::drift_endpoints(), detail::operation_endpoints(), detail::consumer_endpoints(),
-        detail::webhook_endpoints()}) {
+        detail::enrollment_profile_endpoints(), detail::drift_endpoints(), detail::operation_endpoints(),
+        detail::consumer_endpoints(), detail::webhook_endpoints()}) {
     impl->add(routes, endpoints);
   }
   return routes;

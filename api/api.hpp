@@ -13,6 +13,7 @@
 #include "base/log.hpp"
 #include "base/metrics.hpp"
 #include "base/postgres/pool.hpp"
+#include "core/enroll/profiles.hpp"
 #include "core/event_interest.hpp"
 #include "core/push.hpp"
 
@@ -30,6 +31,7 @@ struct ApiDependencies {
   std::function<void()> consumers_changed;  ///< Called after the commit: webhooks begin or end at once.
   std::function<bool()> ready;              ///< false while the server starts or drains.
   std::string version;
+  const core::enroll::Profiles* enrollment = nullptr;  ///< For /v1/enrollment-profiles.
 };
 
 /// Must outlive every server that has its routes.

@@ -26,7 +26,7 @@ std::span<const OptionSpec> serve_options() {
       OptionSpec{"database-connections", OptionType::integer, "4",
                  "Connections for API requests and rare statements."},
       OptionSpec{"device-listen", OptionType::text, "0.0.0.0:8443",
-                 "Address for devices: /mdm, /mdm/checkin, /mdm/connect."},
+                 "Address for devices: /mdm, /mdm/checkin, /mdm/connect, /enroll, /ota."},
       OptionSpec{
           "device-url", OptionType::text, "",
           "Public base URL under which devices reach device-listen, e.g. https://mdm.example.com; goes into "
@@ -63,6 +63,38 @@ std::span<const OptionSpec> serve_options() {
                  "Private key of scep-ca-cert, PEM or DER; RSA or EC."},
       OptionSpec{"scep-ca-key-password-file", OptionType::text, "",
                  "File whose first line opens scep-ca-key-file, where that is encrypted."},
+      OptionSpec{
+          "enroll-password-file", OptionType::text, "",
+          "Who may enroll with access basic or digest: lines of name:hash (htpasswd -B) or name:realm:HA1 "
+          "(htdigest). Read again when it changes."},
+      OptionSpec{"enroll-realm", OptionType::text, "Mooring",
+                 "What people are told when they are asked for name and password; part of HA1 hashes."},
+      OptionSpec{"enroll-challenge-lifetime", OptionType::duration, "1h",
+                 "How long after its download an enrollment profile can be installed."},
+      OptionSpec{"enroll-ldap-url", OptionType::text, "",
+                 "Directory that knows passwords too, e.g. ldaps://ldap.example.com; asked for whom the "
+                 "password file "
+                 "does not have."},
+      OptionSpec{"enroll-ldap-start-tls", OptionType::boolean, "false",
+                 "Whether TLS is started on an ldap:// connection before anything is said."},
+      OptionSpec{
+          "enroll-ldap-trust-file", OptionType::text, "",
+          "PEM of the authorities that the directory's certificate may come from; empty: the system's."},
+      OptionSpec{"enroll-ldap-bind-dn", OptionType::text, "",
+                 "Whom a password is tried for, e.g. uid={user},ou=people,dc=example,dc=com."},
+      OptionSpec{"enroll-ldap-search-base", OptionType::text, "",
+                 "Where to look for the entry whose password is tried, instead of enroll-ldap-bind-dn."},
+      OptionSpec{"enroll-ldap-filter", OptionType::text, "(uid={user})",
+                 "Filter that finds exactly that entry."},
+      OptionSpec{"enroll-ldap-service-dn", OptionType::text, "", "Who may search; empty: anybody."},
+      OptionSpec{"enroll-ldap-service-password-file", OptionType::text, "",
+                 "File whose first line is the password of enroll-ldap-service-dn."},
+      OptionSpec{"enroll-ldap-timeout", OptionType::duration, "5s",
+                 "How long each step of the directory may take."},
+      OptionSpec{"ota-device-ca", OptionType::text, "",
+                 "PEM of Apple's device authorities: over-the-air enrollment then begins only with their "
+                 "certificates. "
+                 "Empty: with any, as the one-time challenge came from here."},
       OptionSpec{"user-authenticate",
                  OptionType::choice,
                  "refuse",

@@ -15,6 +15,7 @@
 #include "api/compat/nanomdm/nanomdm.hpp"
 #include "app/data_dir.hpp"
 #include "app/device_identity.hpp"
+#include "app/enroll.hpp"
 #include "app/event_setup.hpp"
 #include "app/push_setup.hpp"
 #include "app/scep.hpp"
@@ -83,6 +84,7 @@ struct Foundation {
   std::unique_ptr<ListenerTls> device_tls = nullptr;
   std::unique_ptr<ListenerTls> api_tls = nullptr;
   std::unique_ptr<core::scep::LegacyCiphers> legacy_ciphers = nullptr;
+  EnrollmentSetup enrollment = {};
 };
 
 Result<Foundation> lay_foundation(const Options& options, Logger& log) {
@@ -144,6 +146,9 @@ Result<> prepare_certificates(Foundation& foundation, const Options& options, co
   auto api_tls = open_api_tls(options, log, metrics);
   if (!api_tls) return std::unexpected(api_tls.error());
   foundation.api_tls = std::move(*api_tls);
+  auto enrollment = prepare_enrollment(options, foundation.key, *foundation.authority, clock);
+  if (!enrollment) return std::unexpected(enrollment.error());
+  foundation.enrollment = std::move(*enrollment);
   return {};
 }
 
@@ -219,6 +224,13 @@ struct Server::Parts {
             [this] { reconciler.ring(); }, log),
         scep(scep_options(options), *foundation.authority, std::move(foundation.legacy_ciphers),
              connection(conninfo, "scep", true), pool, crypto_pool, clock, log, metrics),
+        enrollment(std::move(foundation.enrollment), {.pool = pool,
+                                                      .crypto = crypto_pool,
+                                                      .secrets = secrets,
+                                                      .clock = clock,
+                                                      .log = log,
+                                                      .metrics = metrics,
+                                                      .device_url = [this] { return public_url(); }}),
         api({.pool = pool,
              .pusher = pusher,
              .secrets = secrets,
@@ -229,7 +241,8 @@ struct Server::Parts {
              .ring = [this] { reconciler.ring(); },
              .consumers_changed = [this] { outbox.refresh(); },
              .ready = [this] { return ready.load(); },
-             .version = kVersion}),
+             .version = kVersion,
+             .enrollment = &enrollment.profiles()}),
         nanomdm({.executor = io,
                  .pool = pool,
                  .pusher = pusher,
@@ -258,6 +271,8 @@ struct Server::Parts {
         device_url(without_slash(options.text("device-url"))),
         certificate_look(io) {}
 
+  /// What devices are told: --device-url, or the listener's.
+  std::string public_url() const { return device_url.empty() ? device_listener.url() : device_url; }
   void look_at_certificates(bool anyway);
   void keep_looking_at_certificates();
 
@@ -267,6 +282,7 @@ struct Server::Parts {
     if (auth_proxy != nullptr) {
       for (auto& route : auth_proxy->routes()) routes.push_back(std::move(route));
     }
+    std::ranges::move(enrollment.routes(), std::back_inserter(routes));
     return routes;
   }
 
@@ -289,6 +305,7 @@ struct Server::Parts {
   core::UnknownDevices unknown_devices;
   core::DeviceEndpoint endpoint;
   core::ScepEndpoint scep;
+  Enrollment enrollment;
   api::Api api;
   api::nanomdm::NanoMdm nanomdm;
   core::Janitor janitor;
@@ -363,9 +380,7 @@ Result<std::unique_ptr<Server>> Server::start(boost::asio::any_io_executor execu
 }
 
 std::string Server::device_url() const { return parts_->device_listener.url(); }
-std::string Server::public_url() const {
-  return parts_->device_url.empty() ? device_url() : parts_->device_url;
-}
+std::string Server::public_url() const { return parts_->public_url(); }
 void Server::reload_certificates() { parts_->look_at_certificates(true); }
 std::string Server::api_url() const { return parts_->api_listener.url(); }
 const std::string& Server::first_token() const { return parts_->first_token; }

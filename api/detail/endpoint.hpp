@@ -15,6 +15,10 @@
 #include "base/postgres/connection.hpp"
 #include "base/result.hpp"
 
+namespace mooring::core::enroll {
+class Profiles;
+}
+
 namespace mooring::api::detail {
 
 struct Call {
@@ -22,6 +26,7 @@ struct Call {
   const http::Request& request;
   Time now;
   const crypto::SecretBox& secrets;  ///< For what is sealed at rest.
+  const core::enroll::Profiles* enrollment = nullptr;
 };
 
 /// Moves mooring_commands_total.
@@ -66,6 +71,7 @@ std::span<const Endpoint> push_certificate_endpoints();
 std::span<const Endpoint> declaration_endpoints();
 std::span<const Endpoint> checkin_answer_endpoints();
 std::span<const Endpoint> certificate_endpoints();
+std::span<const Endpoint> enrollment_profile_endpoints();
 std::span<const Endpoint> drift_endpoints();
 std::span<const Endpoint> operation_endpoints();
 std::span<const Endpoint> consumer_endpoints();

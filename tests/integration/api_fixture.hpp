@@ -77,6 +77,13 @@ class ApiFixture {
   std::unique_ptr<http2::Server> push_service_;
   std::unique_ptr<core::Pusher> pusher_;
   core::CheckinStore checkins_;
+  core::enroll::Profiles enrollment_{world.secrets(),
+                                     [](pg::Connection&) -> Result<core::enroll::Surroundings> {
+                                       return core::enroll::Surroundings{
+                                           .device_url = "https://mdm.example.org",
+                                           .topic = "com.apple.mgmt.x"};
+                                     },
+                                     std::chrono::hours(1)};
   std::unique_ptr<api::Api> api_;
   std::unique_ptr<api::nanomdm::NanoMdm> nanomdm_;
   std::unique_ptr<http::Server> server_;

@@ -202,7 +202,8 @@ ApiFixture::ApiFixture(bool with_push, const EscrowPlace& escrow)
                                                          .ring = [this] { ++rings; },
                                                          .consumers_changed = [this] { ++consumer_changes; },
                                                          .ready = [this] { return ready.load(); },
-                                                         .version = "0.1.0-test"});
+                                                         .version = "0.1.0-test",
+                                                         .enrollment = &enrollment_});
   nanomdm_ = std::make_unique<api::nanomdm::NanoMdm>(api::nanomdm::NanoMdmDependencies{
       .executor = io_.get_executor(),
       .pool = pool_,

@@ -29,7 +29,7 @@ packages=(
   postgresql                  # the embedded cluster, and the tests' database
   prometheus                  # tests: promtool, and a real scrape of the dashboard's queries
   slapd ldap-utils            # tests: a real directory
-  apache2-utils               # tests: password files as htpasswd and htdigest write them
+  apache2-utils               # tests: password files as htpasswd writes them
   scep certmonger             # tests: SCEP clients of micromdm and certmonger ...
   strongswan-pki              # ... and of strongSwan, with the plugins that it fetches and signs with
   libstrongswan-standard-plugins libstrongswan-extra-plugins
