@@ -3,8 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
 #include <filesystem>
-#include <nlohmann/json.hpp>
 
 #include "app/demo_process.hpp"
 #include "base/crypto/x509.hpp"
@@ -12,12 +14,22 @@
 #include "base/plist/plist.hpp"
 #include "core/enroll/digest_auth.hpp"
 #include "schema/schema.hpp"
+#include "simulator/enrollment.hpp"
 #include "tests/support/child_process.hpp"
 
 namespace mooring::test {
 namespace {
 
 using ::testing::HasSubstr;
+
+/// A simulated device fetches the profile and asks for its certificate.
+Task<> fetch(boost::asio::any_io_executor executor, simulator::EnrollmentWay way,
+             Result<simulator::Enrollment>* enrollment) {
+  auto key = crypto::PrivateKey::generate(crypto::KeyType::rsa_2048);
+  simulator::Identity identity{.udid = "UDID-1", .serial = "C02X"};
+  *enrollment = co_await simulator::fetch_enrollment(std::move(executor), std::move(way), std::move(key),
+                                                     std::move(identity));
+}
 
 struct Enroll : testing::Test {
   void SetUp() override {
@@ -89,6 +101,28 @@ TEST_F(Enroll, AProfileFromTheRealServerIsTrustedByOpensslAndAppleSchema) {
   EXPECT_EQ(server_url, server->announcement().device_url + "/mdm");
   EXPECT_EQ(curl({"--cacert", trust}, "/mdm/enroll"), "200")
       << "the listener's certificate comes from that root";
+}
+
+// covers: mdm.E03, seed.12
+TEST_F(Enroll, ASimulatedDeviceGetsItsCertificateWithTheProfilesChallenge) {
+  put("people", R"({"access": "basic", "mdm": {"Topic": "com.apple.mgmt.e2e"}})");
+  ASSERT_EQ(curl({"-k", "-u", "ada:lovelace"}, "/enroll/people"), "200");
+  const auto seen = simulator::read_enrollment_profile(files.read("body"));
+  ASSERT_TRUE(seen) << seen.error().message;
+  boost::asio::io_context io;
+  const simulator::EnrollmentWay way{.url = server->announcement().device_url + "/enroll/people",
+                                     .trust = seen->trust,
+                                     .authorization = "ada:lovelace"};
+  Result<simulator::Enrollment> enrollment = fail(Failure::internal, "test", "it never came back");
+  boost::asio::co_spawn(io, fetch(io.get_executor(), way, &enrollment), boost::asio::detached);
+  io.run();
+  ASSERT_TRUE(enrollment) << enrollment.error().message << files.read("server.log");
+  const auto root = crypto::Certificate::from_pem(seen->trust);
+  EXPECT_TRUE(
+      crypto::check_chain(enrollment->certificate.der,
+                          {.roots = std::vector{root->der}, .intermediates = {}, .at = SystemClock().now()}));
+  EXPECT_NE(enrollment->profile.scep_challenge, seen->scep_challenge);
+  EXPECT_EQ(enrollment->profile.identifier, seen->identifier);
 }
 
 // covers: seed.11
