@@ -94,7 +94,7 @@ std::map<std::pair<std::string, std::string>, Json> reported_states(const std::o
   return states;
 }
 
-Json text_or_null(const Json& object, const char* key) {
+Json member_or_null(const Json& object, const char* key) {
   const auto found = object.is_object() ? object.find(key) : object.end();
   return found != object.end() && found->is_string() ? *found : Json();
 }
@@ -102,14 +102,14 @@ Json text_or_null(const Json& object, const char* key) {
 Json state_json(const std::string& kind, const std::string& identifier, const Json& token, const Json& said) {
   const auto active = said.is_object() ? said.find("active") : said.end();
   const auto reasons = said.is_object() ? said.find("reasons") : said.end();
-  const Json said_token = text_or_null(said, "server-token");
+  const Json said_token = member_or_null(said, "server-token");
   return {{"kind", kind},
           {"identifier", identifier},
           {"server_token", token},
           {"reported_token", said_token},
           {"current", !token.is_null() && token == said_token},
           {"active", active != said.end() && active->is_boolean() ? *active : Json()},
-          {"valid", text_or_null(said, "valid")},
+          {"valid", member_or_null(said, "valid")},
           {"reasons", reasons != said.end() && reasons->is_array() ? *reasons : Json::array()}};
 }
 

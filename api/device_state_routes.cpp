@@ -60,8 +60,6 @@ Json scope_json(const std::optional<director::ScopeKind>& scope) {
   return *scope == director::ScopeKind::all ? "all" : "device";
 }
 
-Json text_or_null(const std::string& text) { return text.empty() ? Json() : Json(text); }
-
 Json item_json(const ItemView& view, const std::string& name, const CommandTimesByUuid& times) {
   static const reconciler::ItemRecord kNoRecord;
   const auto& record = view.record == nullptr ? kNoRecord : *view.record;

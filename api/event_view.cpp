@@ -18,8 +18,6 @@ constexpr std::size_t kLongestConsumerName = 64;
 /// Of the messages in one answer.
 constexpr std::int64_t kBytesOfOnePage = std::int64_t{16} << 20U;
 
-Json text_or_null(const std::string& text) { return text.empty() ? Json() : Json(text); }
-
 Json message_json(const core::StoredEvent& event, const crypto::SecretBox& secrets) {
   if (!event.sealed_body) return {};
   const auto body = core::open_event_body(secrets, *event.sealed_body);

@@ -44,4 +44,7 @@ Result<plist::Value> plist_of(const Json& value);
 Result<std::string> required_text(const Json& object, std::string_view key);
 Result<std::optional<std::string>> optional_text(const Json& object, std::string_view key);
 
+/// null for an empty text.
+inline Json text_or_null(const std::string& text) { return text.empty() ? Json() : Json(text); }
+
 }  // namespace mooring::api::detail

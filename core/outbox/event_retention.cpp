@@ -7,23 +7,28 @@ namespace mooring::core {
 namespace {
 
 // Positions grow with age: the first ones are the oldest, and the index gives them without a search. What a
-// consumer has still to get stays, in its cursor's way or in the backlog.
+// consumer has still to get stays, in its cursor's way or in the backlog. Rows that another janitor holds are
+// passed over.
 constexpr pg::Statement kPruneEvents{"events_prune", R"(
 with oldest as materialized (
   select v.xid, v.id, v.created_at from events v
   where not exists (select from event_backlog b where b.xid = v.xid and b.event_id = v.id)
   order by v.xid, v.id limit $2
 )
-delete from events v using oldest o
-where v.xid = o.xid and v.id = o.id and o.created_at < $1
-  and not exists (select from event_consumers c where (o.xid, o.id) > (c.cursor_xid, c.cursor_id)))"};
+delete from events where ctid = any (array(
+  select v.ctid from events v join oldest o on o.xid = v.xid and o.id = v.id
+  where o.created_at < $1
+    and not exists (select from event_consumers c where (o.xid, o.id) > (c.cursor_xid, c.cursor_id))
+  for update of v skip locked)))"};
 // Beyond the limit nobody's claim counts; who lost what is told.
 constexpr pg::Statement kPruneBeyondLimit{"events_prune_limit", R"(
 with oldest as materialized (
   select v.xid, v.id, v.created_at from events v order by v.xid, v.id limit $2
 ), gone as (
-  delete from events v using oldest o where v.xid = o.xid and v.id = o.id and o.created_at < $1
-  returning v.xid, v.id
+  delete from events where ctid = any (array(
+    select v.ctid from events v join oldest o on o.xid = v.xid and o.id = v.id
+    where o.created_at < $1 for update of v skip locked))
+  returning xid, id
 ), forgotten as (
   delete from event_backlog b using gone g where b.xid = g.xid and b.event_id = g.id returning b.consumer_id
 ), lost as (
