@@ -164,8 +164,8 @@ TEST_F(EnrollTest, SettingsRestSealed) {
   server.put("office", R"({"identity": {"PayloadType": "com.apple.security.pkcs12", "PayloadContent": "AAEC",
     "Password": "top-secret-password"}})");
   const auto rows = server.db.connection().script(
-      "select position('top-secret-password'::bytea in settings) from enrollment_profiles");
-  EXPECT_EQ(rows[0].get<std::int32_t>(0), 0);
+      "select position('top-secret-password'::bytea in settings)::text from enrollment_profiles");
+  EXPECT_EQ(rows[0].text(0), "0");
   EXPECT_THAT(server.profiles->find(server.db.connection(), "office")->json,
               HasSubstr("top-secret-password"));
 }
