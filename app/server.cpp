@@ -203,8 +203,10 @@ struct Server::Parts {
              .policy = policy_from(options),
              .batch = static_cast<int>(options.integer("reconcile-batch")),
              .poll = options.duration("reconcile-poll")},
-            [this](std::span<const std::int64_t> enrollments) { pusher.request(enrollments); }, clock, log,
-            metrics),
+            [this](std::span<const std::int64_t> enrollments, core::PushLane lane) {
+              pusher.request(enrollments, lane);
+            },
+            clock, log, metrics),
         checkins(connection(conninfo, "checkin", true), pool, secrets, interest, clock, log, metrics,
                  checkin_options(options)),
         reports(connection(conninfo, "report", true), interest, clock, log, metrics),

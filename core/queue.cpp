@@ -20,6 +20,16 @@ insert into commands (enrollment_id, uuid, payload_id, item_id, version_id, prio
 select *, $8 from unnest($1::int8[], $2::bytea[], $3::int4[], $4::int4[], $5::int4[], $6::int2[], $7::timestamptz[])
 on conflict (enrollment_id, uuid) do nothing)"};
 
+// By then most devices have answered; those that have not come on the schedule of re-pushes.
+constexpr auto kLookAgain = std::chrono::minutes(1);
+constexpr pg::Statement kScheduleLook{"queue_schedule_look", R"(
+update reconcile r set due_at = least(r.due_at, $2)
+from (select q.device_id from reconcile q
+      where q.device_id in (select e.device_id from unnest($1::int8[]) as t(id) join enrollments e on e.id = t.id)
+        and q.due_at > $2
+      order by q.device_id for no key update) l
+where r.device_id = l.device_id)"};
+
 constexpr pg::Statement kCancel{"queue_cancel", R"(
 with gone as (
   delete from commands c using unnest($1::int8[], $2::bytea[]) as t(enrollment_id, uuid)
@@ -50,6 +60,15 @@ from enrollments e join commands c on c.enrollment_id = e.id join payloads p on 
 where e.id = $1 and c.uuid = $2)"};
 constexpr pg::Statement kFindResult{"queue_find_result", "select " MOORING_RESULT_COLUMNS("r.body") R"(
 from enrollments e join command_results r on r.enrollment_id = e.id where e.id = $1 and r.uuid = $2)"};
+
+/// Commands of people are nobody's plan: the device's next pass sees that they wait, and has it pushed again.
+void schedule_look(pg::Connection& connection, std::span<const NewCommand> commands, Time now) {
+  std::vector<std::int64_t> enrollments;
+  for (const auto& command : commands) {
+    if (!command.item) enrollments.push_back(command.enrollment);
+  }
+  if (!enrollments.empty()) connection.exec(kScheduleLook, enrollments, now + kLookAgain);
+}
 
 }  // namespace
 
@@ -114,6 +133,7 @@ std::int64_t enqueue(pg::Connection& connection, std::span<const NewCommand> com
       connection.exec(kEnqueue, enrollments, uuids, payloads, items, versions, priorities, expiries, now)
           .affected();
   count(connection, {{kQueuedCounter, added}});
+  schedule_look(connection, commands, now);
   return added;
 }
 

@@ -39,7 +39,8 @@ struct NewCommand {
 };
 
 /// One statement for any number. A command whose UUID is queued already for its enrollment is left as it is.
-/// Returns how many are new.
+/// Returns how many are new. Devices with commands of people (no item) get a pass a minute later, which sees
+/// to their re-pushes.
 std::int64_t enqueue(pg::Connection& connection, std::span<const NewCommand> commands, Time now);
 
 struct OpenCommandRef {

@@ -67,6 +67,15 @@ cross join lateral (select e.id from enrollments e where e.device_id = d.id offs
 cross join lateral (select * from commands c where c.enrollment_id = e.id and c.item_id is not null offset 0) c
 join payloads p on p.id = c.payload_id order by c.id)"};
 
+// Commands of people, on whichever channel: the same walk.
+constexpr pg::Statement kPeopleWait{"load_people_wait", R"(
+select d.id, e.id, w.newest
+from unnest($1::int8[]) as d(id)
+cross join lateral (select e.id from enrollments e where e.device_id = d.id and e.enabled offset 0) e
+cross join lateral (select max(c.created_at) as newest from commands c
+                    where c.enrollment_id = e.id and c.item_id is null) w
+where w.newest is not null order by e.id)"};
+
 constexpr pg::Statement kResets{"load_resets",
                                 "select device_id, reset_mark from reconcile where device_id = any($1)"};
 
@@ -263,6 +272,9 @@ class Loader {
            .payload = row.get<std::int32_t>(4),
            .status = static_cast<core::CommandStatus>(row.get<std::int16_t>(5)),
            .request_type = row.text(6)});
+    }
+    for (const auto row : connection_.exec(kPeopleWait, devices)) {
+      by_device_[row.int64(0)]->people.push_back({.enrollment = row.int64(1), .newest = row.get<Time>(2)});
     }
     for (const auto row : connection_.exec(observations, devices)) {
       by_device_[row.int64(0)]->observations.push_back(read_observation(row));

@@ -8,6 +8,7 @@
 namespace mooring::reconciler {
 namespace {
 
+constexpr auto kJustEnrolled = std::chrono::minutes(10);  // somebody waits before the device
 constexpr auto kFarAway = std::chrono::hours(24 * 365);
 
 bool by_item(const KnownItem& a, const KnownItem& b) { return a.record.item < b.record.item; }
@@ -191,29 +192,55 @@ class Planner {
 
   void schedule(const ItemPlanner& planner) {
     auto& row = plan_.row;
-    const bool waiting = !planner.open().empty() || !plan_.commands.empty();
+    const bool own = !planner.open().empty() || !plan_.commands.empty();
+    const bool due = row.next_push_at && context_.now >= *row.next_push_at;
     if (!plan_.commands.empty()) {
       row.pushes = 0;
-      push_now();
-    } else if (waiting && (!row.next_push_at || context_.now >= *row.next_push_at)) {
-      if (row.next_push_at) ++row.pushes;
-      push_now();
-    } else if (!waiting) {
+      push_now(own);
+    } else if (own && !row.next_push_at) {
+      push_now(own);
+    } else if (due && (own || !snapshot_.people.empty())) {
+      ++row.pushes;
+      push_now(own);
+    } else if (!snapshot_.people.empty()) {
+      await_people();
+    } else if (!own) {
       row.pushes = 0;
       row.next_push_at.reset();
     }
-    Time due = next_list_at(planner);
+    Time next = next_list_at(planner);
     for (const auto& when : {planner.next_check(), row.next_push_at}) {
-      if (when) due = std::min(due, *when);
+      if (when) next = std::min(next, *when);
     }
-    row.due_at = std::max(due, context_.now + std::chrono::milliseconds(1));
+    row.due_at = std::max(next, context_.now + std::chrono::milliseconds(1));
   }
 
-  void push_now() {
+  /// Whoever queued a command has pushed, or did not want to: the schedule begins with its first re-push.
+  void await_people() {
     auto& row = plan_.row;
-    plan_.push = true;
-    row.next_push_at = context_.now + backoff(context_.policy.push_base, context_.policy.push_max,
-                                              row.pushes + 1, static_cast<std::uint64_t>(row.device));
+    const auto newest = std::ranges::max(snapshot_.people, {}, &WaitingChannel::newest).newest;
+    const Time first = newest + push_wait(1);
+    if (row.next_push_at && *row.next_push_at <= first) return;
+    if (row.next_push_at && first <= context_.now) return;
+    if (first <= context_.now) return push_now(false);
+    row.pushes = 0;
+    row.next_push_at = first;
+  }
+
+  Duration push_wait(int n) const {
+    return backoff(context_.policy.push_base, context_.policy.push_max, n,
+                   static_cast<std::uint64_t>(plan_.row.device));
+  }
+
+  /// `own`: commands of the reconciler wait, which go to the device's own channel.
+  void push_now(bool own) {
+    auto& row = plan_.row;
+    if (own) plan_.pushes.push_back(row.enrollment);
+    for (const auto& channel : snapshot_.people) {
+      if (!own || channel.enrollment != row.enrollment) plan_.pushes.push_back(channel.enrollment);
+    }
+    plan_.push_urgent = row.enrolled_at && context_.now - *row.enrolled_at < kJustEnrolled;
+    row.next_push_at = context_.now + push_wait(row.pushes + 1);
   }
 
   void note_convergence() {

@@ -43,8 +43,9 @@ struct Plan {
   std::optional<std::string> new_list;   ///< Encoded ObservedProfiles, only where it changed.
   std::optional<std::string> new_facts;  ///< QueryResponses as JSON.
   bool forget_list = false;
-  bool push = false;
-  int known_delta = 0;  ///< How the totals of known and enrolled devices move.
+  std::vector<std::int64_t> pushes;  ///< Enrollments to wake.
+  bool push_urgent = false;          ///< Somebody waits before the device: it enrolled just now.
+  int known_delta = 0;               ///< How the totals of known and enrolled devices move.
   int enrolled_delta = 0;
   std::optional<Duration> converged_after;  ///< Set once, when a generation is proven.
 };

@@ -22,8 +22,8 @@ prometheus::Counter& passes(Metrics& metrics, const char* result) {
 
 }  // namespace
 
-Reconciler::Reconciler(ReconcilerOptions options, std::function<void(std::span<const std::int64_t>)> push,
-                       const Clock& clock, Logger& log, Metrics& metrics)
+Reconciler::Reconciler(ReconcilerOptions options, PushRequest push, const Clock& clock, Logger& log,
+                       Metrics& metrics)
     : options_(std::move(options)),
       push_(std::move(push)),
       clock_(clock),
@@ -174,9 +174,11 @@ void Reconciler::plan_batch(pg::Connection& connection, Pass& work) {
 
 void Reconciler::after(const Pass& done) {
   devices_.Increment(static_cast<double>(done.claimed.size()));
-  std::vector<std::int64_t> pushes;
+  std::vector<std::int64_t> urgent;
+  std::vector<std::int64_t> background;
   for (const auto& plan : done.plans) {
-    if (plan.push) pushes.push_back(plan.row.enrollment);
+    auto& pushes = plan.push_urgent ? urgent : background;
+    pushes.insert(pushes.end(), plan.pushes.begin(), plan.pushes.end());
     if (plan.converged_after) converge_.Observe(std::chrono::duration<double>(*plan.converged_after).count());
     for (const auto& command : plan.commands)
       core::commands_counter(metrics_, command.request_type, "queued").Increment();
@@ -184,7 +186,8 @@ void Reconciler::after(const Pass& done) {
       core::commands_counter(metrics_, cancelled.request_type, "cancelled").Increment();
     }
   }
-  if (push_ && !pushes.empty()) push_(pushes);
+  if (push_ && !urgent.empty()) push_(urgent, core::PushLane::urgent);
+  if (push_ && !background.empty()) push_(background, core::PushLane::background);
 }
 
 /// One device that cannot be planned must not hold up its batch.

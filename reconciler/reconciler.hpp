@@ -15,6 +15,7 @@
 #include "base/log.hpp"
 #include "base/metrics.hpp"
 #include "base/postgres/connection.hpp"
+#include "core/push_queue.hpp"
 #include "reconciler/plan.hpp"
 
 namespace mooring::reconciler {
@@ -29,11 +30,12 @@ struct ReconcilerOptions {
   std::chrono::milliseconds gather{50};
 };
 
+using PushRequest = std::function<void(std::span<const std::int64_t> enrollments, core::PushLane lane)>;
+
 class Reconciler {
  public:
   /// `push` is told, after commit, which enrollments have something waiting.
-  Reconciler(ReconcilerOptions options, std::function<void(std::span<const std::int64_t>)> push,
-             const Clock& clock, Logger& log, Metrics& metrics);
+  Reconciler(ReconcilerOptions options, PushRequest push, const Clock& clock, Logger& log, Metrics& metrics);
   ~Reconciler();
   Reconciler(const Reconciler&) = delete;
   Reconciler& operator=(const Reconciler&) = delete;
@@ -70,7 +72,7 @@ class Reconciler {
   void postpone(pg::Connection& connection, std::int64_t device);
 
   ReconcilerOptions options_;
-  std::function<void(std::span<const std::int64_t>)> push_;
+  PushRequest push_;
   const Clock& clock_;
   Logger& log_;
   Metrics& metrics_;

@@ -68,6 +68,12 @@ struct OpenCommand {
   std::string request_type;
 };
 
+/// A channel of the device, its own or a user's, that has commands of people waiting, NotNow included.
+struct WaitingChannel {
+  std::int64_t enrollment = 0;
+  Time newest;  ///< When the latest of them was queued.
+};
+
 /// A record with what is known of its item.
 struct KnownItem {
   ItemRecord record;
@@ -82,6 +88,7 @@ struct DeviceSnapshot {
   Evidence evidence;
   std::vector<Observation> observations;  ///< In order of their events.
   std::vector<OpenCommand> open;
+  std::vector<WaitingChannel> people;
 };
 
 }  // namespace mooring::reconciler

@@ -104,7 +104,8 @@ World::World(reconciler::Policy policy, core::CheckinOptions checkins)
       routes_(endpoint_.routes()),
       reconciler_(
           {.connect = db.connect_options(), .policy = policy},
-          [this](std::span<const std::int64_t> ids) {
+          [this](std::span<const std::int64_t> ids, core::PushLane lane) {
+            (lane == core::PushLane::urgent ? urgent_pushes_ : background_pushes_) += ids.size();
             pushes_.insert(pushes_.end(), ids.begin(), ids.end());
           },
           clock, db.log, db.metrics) {

@@ -59,6 +59,8 @@ class World {
   void settle(simulator::Device& device, int rounds = 12);
   void advance(Duration by) { clock.advance(by); }
   const std::vector<std::int64_t>& pushes() const { return pushes_; }
+  std::size_t urgent_pushes() const { return urgent_pushes_; }
+  std::size_t background_pushes() const { return background_pushes_; }
   const crypto::SecretBox& secrets() const { return secrets_; }
   core::EventInterest& interest() { return interest_; }  ///< Nobody listens until a test says so.
 
@@ -100,6 +102,8 @@ class World {
   core::DeviceEndpoint endpoint_;
   std::vector<http::Route> routes_;
   std::vector<std::int64_t> pushes_;
+  std::size_t urgent_pushes_ = 0;
+  std::size_t background_pushes_ = 0;
   reconciler::Reconciler reconciler_;
 };
 

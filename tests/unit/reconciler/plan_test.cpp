@@ -116,7 +116,7 @@ TEST(Plan, WhatTheListLacksIsInstalledAndTheCommandNamesItsVersion) {
   EXPECT_EQ(plan.commands[0].payload, 57);
   EXPECT_EQ(plan.after[0].state, ItemState::commanded);
   EXPECT_TRUE(plan.after[0].drift_since.has_value());
-  EXPECT_TRUE(plan.push);
+  EXPECT_EQ(plan.pushes.size(), 1U);
 }
 
 TEST(Plan, TheSameSnapshotYieldsTheSameCommandUuids) {
