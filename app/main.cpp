@@ -9,6 +9,7 @@
 
 #include "app/demo.hpp"
 #include "app/options_table.hpp"
+#include "app/push_cert.hpp"
 #include "app/serve.hpp"
 #include "app/server.hpp"
 
@@ -54,11 +55,50 @@ std::string help() {
       "usage: mooring VERB [OPTIONS]\n\n"
       "  serve               run the server\n"
       "  demo                run a server with a simulated fleet and watch it converge\n"
+      "  push-cert           get, upload and look at the certificate for Apple's push service\n"
       "  docs configuration  print docs/configuration.md\n"
       "  version             print the version\n\n"
       "Options of serve (each also as MOORING_... in the environment, or in the YAML file given by "
-      "--config):\n\n{}\n{}",
-      kVersion, options_help(serve_options()), demo_help());
+      "--config):\n\n{}\n{}\n{}",
+      kVersion, options_help(serve_options()), demo_help(), push_cert_help());
+}
+
+using PushCertVerb = int (*)(const PushCertOptions&);
+
+/// `chosen` becomes the function of the verb that is named.
+void add_push_cert_verbs(CLI::App& cli, PushCertOptions& options, PushCertVerb& chosen) {
+  auto* group = cli.add_subcommand("push-cert");
+  group->require_subcommand(1);
+  const auto verb = [&](const char* name, PushCertVerb run) {
+    auto* made = group->add_subcommand(name);
+    made->callback([&chosen, run] { chosen = run; });
+    return made;
+  };
+  auto* csr = verb("csr", push_cert_csr);
+  csr->add_option("--cn", options.common_name)->required();
+  csr->add_option("--email", options.email)->required();
+  csr->add_option("--country", options.country);
+  auto* vendor = verb("vendor-request", push_cert_vendor_request);
+  vendor->add_option("--vendor-cert", options.vendor_certificate)->required();
+  vendor->add_option("--vendor-key", options.vendor_key)->required();
+  vendor->add_option("--vendor-key-password-file", options.vendor_key_password_file);
+  vendor->add_option("--vendor-chain", options.vendor_chain);
+  vendor->add_option("--out", options.output);
+  auto* upload = verb("upload", push_cert_upload);
+  upload->add_option("--cert", options.certificate)->required();
+  auto* show = verb("show", push_cert_show);
+  show->add_option("--topic", options.topic);
+  for (auto* with_csr : {csr, vendor}) with_csr->add_option("--csr", options.csr);
+  csr->add_option("--key", options.key);
+  upload->add_option("--key", options.certificate_key);
+  for (auto* with_key : {csr, upload}) {
+    with_key->add_option("--key-password-file", options.key_password_file);
+  }
+  for (auto* with_api : {upload, show}) {
+    with_api->add_option("--api", options.api.url);
+    with_api->add_option("--token-file", options.api.token_file);
+    with_api->add_option("--api-trust", options.api.trust_file);
+  }
 }
 
 int run(int argc, char** argv) {
@@ -85,6 +125,9 @@ int run(int argc, char** argv) {
   demo_verb->add_option("--timeout", demo_options.timeout_seconds)->check(CLI::Range(10, 3600));
   auto* docs_verb = cli.add_subcommand("docs");
   docs_verb->add_subcommand("configuration");
+  PushCertOptions push_cert_options;
+  PushCertVerb push_cert_verb = nullptr;
+  add_push_cert_verbs(cli, push_cert_options, push_cert_verb);
   auto* version_verb = cli.add_subcommand("version");
   auto* help_verb = cli.add_subcommand("help");
   try {
@@ -105,6 +148,7 @@ int run(int argc, char** argv) {
     fmt::print("{}", help());
     return 0;
   }
+  if (push_cert_verb != nullptr) return push_cert_verb(push_cert_options);
   if (serve_verb->parsed()) return run_serve(flags);
   if (demo_verb->parsed()) return demo(demo_options);
   fmt::print("{}", help());

@@ -91,6 +91,13 @@ void Installation::start_server() {
   if (first) token_ = server_->announcement().token;
 }
 
+void Installation::renew_push_certificate() {
+  const auto later = SystemClock().now() + std::chrono::hours(24 * 500);
+  std::ofstream(directory_ / "push.new")
+      << gateway_->issue_certificate(simulator::FleetOptions{}.topic, later);
+  fs::rename(directory_ / "push.new", directory_ / "push.pem");
+}
+
 void Installation::kill_server() {
   ::kill(server_->pid(), SIGKILL);
   ASSERT_TRUE(wait([&] { return server_->ended().has_value(); }));

@@ -43,6 +43,8 @@ class Installation {
   /// Uploads a profile; its PayloadUUID.
   std::string declare(const std::string& name, const std::string& mobileconfig);
   void assign(const std::string& name, const std::string& scope = "all");
+  /// A push certificate that lasts longer takes the place of the one in the server's file.
+  void renew_push_certificate();
   /// Sum over all profiles, as the API says.
   std::int64_t drifted_devices();
 

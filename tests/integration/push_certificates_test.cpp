@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/push_certificates.hpp"
+#include "core/push_certificate_files.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -121,6 +121,48 @@ TEST_F(PushCertificates, DevicesOfAnotherTopicAreAWarning) {
   EXPECT_THAT(again.warnings[0],
               HasSubstr("1 enrolled channels belong to the topic com.apple.mgmt.External.simulator"));
   EXPECT_THAT(again.warnings[0], HasSubstr("enroll again"));
+}
+
+// covers: seed.27
+TEST_F(PushCertificates, ComeFromFilesOrFromTheEnvironmentItself) {
+  auto& db = world.db.connection();
+  const auto pem = make_push_certificate(spec());
+  const auto key = pem.find("-----BEGIN PRIVATE");
+  // The options hold what the environment gave: PEM, where it is not a path.
+  const PushCertificateSource source{
+      .certificate = pem.substr(0, key), .key = pem.substr(key), .key_password_file = ""};
+  ASSERT_TRUE(store_push_source(db, secrets, source, now(), world.db.log));
+  const auto first = find_push_certificate(db, test::kPushTopic);
+  ASSERT_TRUE(first);
+  ASSERT_TRUE(store_push_source(db, secrets, source, now(), world.db.log));
+  EXPECT_EQ(find_push_certificate(db, test::kPushTopic)->revision, first->revision)
+      << "the same changes nothing";
+}
+
+TEST_F(PushCertificates, AnOlderFileDoesNotReplaceWhatWasUploadedSince) {
+  auto& db = world.db.connection();
+  auto older = spec();
+  older.not_after = now() + 24h * 30;
+  const PushCertificateSource file{
+      .certificate = make_push_certificate(older), .key = "", .key_password_file = ""};
+  const auto uploaded = put();
+  ASSERT_TRUE(store_push_source(db, secrets, file, now(), world.db.log));
+  EXPECT_EQ(find_push_certificate(db, test::kPushTopic)->revision, uploaded.certificate.revision);
+}
+
+TEST_F(PushCertificates, AnExpiredFileIsNoReasonNotToStartAndAMissingOneIs) {
+  auto& db = world.db.connection();
+  auto expired = spec();
+  expired.not_after = now() - 1h;
+  const PushCertificateSource old{
+      .certificate = make_push_certificate(expired), .key = "", .key_password_file = ""};
+  EXPECT_TRUE(store_push_source(db, secrets, old, now(), world.db.log));
+  EXPECT_FALSE(find_push_certificate(db, test::kPushTopic));
+  const PushCertificateSource missing{.certificate = "/nowhere/push.pem", .key = "", .key_password_file = ""};
+  const auto stored = store_push_source(db, secrets, missing, now(), world.db.log);
+  ASSERT_FALSE(stored);
+  EXPECT_EQ(stored.error().code, "push_certificate.file");
+  EXPECT_THAT(stored.error().message, HasSubstr("/nowhere/push.pem"));
 }
 
 }  // namespace
