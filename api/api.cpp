@@ -176,8 +176,8 @@ std::vector<http::Route> Api::routes() {
   for (const auto endpoints :
        {detail::profile_endpoints(), detail::assignment_endpoints(), detail::device_endpoints(),
         detail::device_state_endpoints(), detail::command_endpoints(), detail::push_certificate_endpoints(),
-        detail::declaration_endpoints(), detail::checkin_answer_endpoints(), detail::drift_endpoints(),
-        detail::operation_endpoints()}) {
+        detail::certificate_endpoints(), detail::declaration_endpoints(), detail::checkin_answer_endpoints(),
+        detail::drift_endpoints(), detail::operation_endpoints()}) {
     impl->add(routes, endpoints);
   }
   return routes;

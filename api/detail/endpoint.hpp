@@ -64,6 +64,7 @@ std::span<const Endpoint> command_endpoints();
 std::span<const Endpoint> push_certificate_endpoints();
 std::span<const Endpoint> declaration_endpoints();
 std::span<const Endpoint> checkin_answer_endpoints();
+std::span<const Endpoint> certificate_endpoints();
 std::span<const Endpoint> drift_endpoints();
 std::span<const Endpoint> operation_endpoints();
 
