@@ -203,8 +203,8 @@ TEST_F(Account, ATokenIsForOneProfileAndShort) {
   server->put("other", R"({"account_driven": {"version": "mdm-adde"}})");
   const auto token = sign_in("username=ada&password=lovelace").substr(kLogin.size());
   EXPECT_EQ(server->get("/enroll/other/account", "Bearer " + token).status, 401);
-  const auto rows = server->db.connection().script("select count(*)::text from enrollment_tokens where hash = '" +
-                                                   token + "'::bytea");
+  const auto rows = server->db.connection().script(
+      "select count(*)::text from enrollment_tokens where hash = '" + token + "'::bytea");
   EXPECT_EQ(rows[0].text(0), "0") << "only its hash is kept";
   server->clock.advance(std::chrono::minutes(11));
   EXPECT_EQ(server->get("/enroll/byod/account", "Bearer " + token).status, 401);
