@@ -146,12 +146,16 @@ void Installation::assign(const std::string& name, const std::string& scope) {
   send("POST", "/v1/assignments", nlohmann::json{{"profile", name}, {"scope", scope}}.dump());
 }
 
-std::int64_t Installation::drifted_devices() {
-  std::int64_t drifted = 0;
+std::int64_t Installation::drifted_devices() { return sum_over_items("drifted"); }
+
+std::int64_t Installation::verified_devices() { return sum_over_items("verified"); }
+
+std::int64_t Installation::sum_over_items(std::string_view count) {
+  std::int64_t sum = 0;
   for (const auto& item : nlohmann::json::parse(get("/v1/drift")).at("items")) {
-    drifted += item.at("drifted").get<std::int64_t>();
+    sum += item.at(std::string(count)).get<std::int64_t>();
   }
-  return drifted;
+  return sum;
 }
 
 bool Installation::wait(const std::function<bool()>& done) {

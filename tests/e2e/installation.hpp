@@ -47,11 +47,13 @@ class Installation {
   void renew_push_certificate();
   /// Sum over all profiles, as the API says.
   std::int64_t drifted_devices();
+  std::int64_t verified_devices();
 
   /// Polls until `done`, at most a minute; false where it never was.
   bool wait(const std::function<bool()>& done);
 
  private:
+  std::int64_t sum_over_items(std::string_view count);
   http::Response request(const std::string& method, const std::string& path, const std::string& body,
                          const std::string& content_type);
 

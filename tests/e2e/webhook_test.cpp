@@ -60,7 +60,7 @@ TEST(Webhooks, AServerThatIsKilledLosesNoEventAndKeepsTheOrderOfEachEnrollment) 
   }
   mooring.declare("hooked", profile("com.example.hooked", "1"));
   mooring.assign("hooked");
-  ASSERT_TRUE(mooring.wait([&] { return mooring.drifted_devices() == 0; }));
+  ASSERT_TRUE(mooring.wait([&] { return mooring.verified_devices() == kTalkingDevices; }));
   const auto up_to_date = [&] {
     const auto hook = EventJson::parse(mooring.get("/v1/webhooks/hook"));
     EXPECT_EQ(hook["dead_letters"], 0);
