@@ -84,11 +84,13 @@ constexpr pg::Statement kAuthenticate{"checkin_authenticate", MOORING_AUTHENTICA
   on conflict (enrollment_id, parent_length) do update set
     enabled = false, token_update_tally = 0, awaiting_configuration = false, push_magic = null, push_token = null,
     unlock_token = null, bootstrap_token = null, checked_out_at = null, topic = excluded.topic, kind = excluded.kind,
-    authenticated_at = excluded.authenticated_at, device_id = excluded.device_id
+    authenticated_at = excluded.authenticated_at, device_id = excluded.device_id,
+    declarations_waiting = exists (select from enrollment_declarations n where n.enrollment_id = e.id)
   returning id, enrollment_id, device_id
 ), users as (
   update enrollments e set enabled = false, token_update_tally = 0, awaiting_configuration = false,
-    push_magic = null, push_token = null
+    push_magic = null, push_token = null,
+    declarations_waiting = exists (select from enrollment_declarations n where n.enrollment_id = e.id)
   from old o where e.id = o.id and not o.own
 ), cleared as (
   delete from commands c using old o where c.enrollment_id = o.id returning c.*
@@ -100,8 +102,6 @@ constexpr pg::Statement kAuthenticate{"checkin_authenticate", MOORING_AUTHENTICA
   on conflict (enrollment_id, uuid) do nothing
 ), unsaid as (
   delete from declaration_status s using old o where s.enrollment_id = o.id
-), unsynced as (
-  update enrollment_declarations n set synced_at = null from old o where n.enrollment_id = o.id
 ), marked as (
   insert into reconcile as r (device_id, due_at, reset_mark) select device_id, $17, 1 from channel order by 1
   on conflict (device_id) do update set

@@ -23,7 +23,7 @@ with known as materialized (
     user_long_name = coalesce(nullif(k.user_long_name, ''), e.user_long_name),
     enabled = true, token_update_tally = e.token_update_tally + 1, token_updated_at = $13, checked_out_at = null
   from known k where e.id = k.id
-  returning k.ord, k.url_params, k.body, e.id, e.device_id, e.token_update_tally
+  returning k.ord, k.url_params, k.body, e.id, e.device_id, e.token_update_tally, e.declarations_waiting
 ), recorded as (
   insert into events (created_at, enrollment_id, kind, detail, url_params, body)
   select $13, id, $14, jsonb_build_object('token_update_tally', token_update_tally), url_params, body
@@ -32,9 +32,7 @@ with known as materialized (
   insert into reconcile as r (device_id, due_at) select distinct device_id, $13::timestamptz from updated order by 1
   on conflict (device_id) do update set marks = r.marks + 1, due_at = least(r.due_at, excluded.due_at)
 )
-select ord, id, token_update_tally,
-       exists (select from enrollment_declarations n where n.enrollment_id = id and n.synced_at is null)
-from updated)"};
+select ord, id, token_update_tally, declarations_waiting from updated)"};
 
 constexpr pg::Statement kEnsureDevice{"checkin_ensure_device", R"(
 with made as (

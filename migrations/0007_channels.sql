@@ -7,6 +7,10 @@ alter table enrollments add column parent_length smallint not null default 0;
 alter table enrollments drop constraint enrollments_enrollment_id_key;
 create unique index enrollments_name on enrollments (enrollment_id, parent_length);
 
+-- Its declarations changed, or it enrolled anew, and no command has told it yet. Here and not beside its declarations,
+-- so that a TokenUpdate sees it in the row that it changes anyway.
+alter table enrollments add column declarations_waiting boolean not null default false;
+
 -- What GetToken is answered with, by Apple's name of the service. secret is sealed.
 create table token_services (
   name text primary key,

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 
 #include "base/encoding.hpp"
@@ -26,20 +27,25 @@ constexpr pg::Statement kFindSet{"ddm_find_set", "select id from declaration_set
 
 // Who never held anything is not told that this is still so.
 constexpr pg::Statement kSetDeclarations{"ddm_set_declarations", R"(
-insert into enrollment_declarations as n (enrollment_id, set_id, changed_at)
-select i.id, $2, $3 from unnest($1::int8[]) as i(id)
-where exists (select from declaration_sets s where s.id = $2 and s.members <> '{}')
-   or exists (select from enrollment_declarations o where o.enrollment_id = i.id)
-order by i.id
-on conflict (enrollment_id) do update
-  set set_id = excluded.set_id, changed_at = excluded.changed_at, synced_at = null
-  where n.set_id <> excluded.set_id
-returning enrollment_id)"};
+with changed as (
+  insert into enrollment_declarations as n (enrollment_id, set_id, changed_at)
+  select i.id, $2, $3 from unnest($1::int8[]) as i(id)
+  where exists (select from declaration_sets s where s.id = $2 and s.members <> '{}')
+     or exists (select from enrollment_declarations o where o.enrollment_id = i.id)
+  order by i.id
+  on conflict (enrollment_id) do update set set_id = excluded.set_id, changed_at = excluded.changed_at
+    where n.set_id <> excluded.set_id
+  returning enrollment_id
+)
+update enrollments e set declarations_waiting = true from changed c where e.id = c.enrollment_id returning e.id)"};
 
 constexpr pg::Statement kTakeUnsynced{"ddm_take_unsynced", R"(
+with taken as (
+  update enrollments e set declarations_waiting = false
+  where e.id = any($1) and e.declarations_waiting and e.enabled returning e.id
+)
 update enrollment_declarations n set synced_at = $2
-from enrollments e, declaration_sets s
-where n.enrollment_id = any($1) and n.synced_at is null and e.id = n.enrollment_id and e.enabled and s.id = n.set_id
+from taken t, declaration_sets s where n.enrollment_id = t.id and s.id = n.set_id
 returning n.enrollment_id, s.hash, n.changed_at)"};
 constexpr pg::Statement kOpenSyncs{"ddm_open_syncs", R"(
 select c.enrollment_id, c.uuid from commands c join payloads p on p.id = c.payload_id
@@ -137,6 +143,7 @@ std::vector<std::int64_t> queue_syncs(pg::Connection& connection, std::span<cons
   }
   cancel(connection, stale, now);
   enqueue(connection, commands, now);
+  std::ranges::sort(told);
   return told;
 }
 
