@@ -179,11 +179,24 @@ Outcome drive(std::uint16_t port, std::size_t connections, Scenario& scenario) {
   return Driver(port, connections, scenario).run();
 }
 
-std::string put_request(std::string_view path, std::string_view content_type, std::string_view body) {
+namespace {
+
+std::string request_with_body(std::string_view method, std::string_view path, std::string_view content_type,
+                              std::string_view body) {
   return fmt::format(
-      "PUT {} HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: MDM/1.0\r\nContent-Type: {}\r\nContent-Length: "
+      "{} {} HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: MDM/1.0\r\nContent-Type: {}\r\nContent-Length: "
       "{}\r\n\r\n{}",
-      path, content_type, body.size(), body);
+      method, path, content_type, body.size(), body);
+}
+
+}  // namespace
+
+std::string put_request(std::string_view path, std::string_view content_type, std::string_view body) {
+  return request_with_body("PUT", path, content_type, body);
+}
+
+std::string post_request(std::string_view path, std::string_view content_type, std::string_view body) {
+  return request_with_body("POST", path, content_type, body);
 }
 
 std::string get_request(std::string_view path) {

@@ -42,6 +42,7 @@ struct Outcome {
 Outcome drive(std::uint16_t port, std::size_t connections, Scenario& scenario);
 
 std::string put_request(std::string_view path, std::string_view content_type, std::string_view body);
+std::string post_request(std::string_view path, std::string_view content_type, std::string_view body);
 std::string get_request(std::string_view path);
 
 }  // namespace mooring::bench
