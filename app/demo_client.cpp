@@ -178,6 +178,15 @@ Result<> DemoClient::put_push_certificate(const std::string& pem) const {
   return {};
 }
 
+Result<> DemoClient::open_enrollment() const {
+  const Json body{{"access", "open"}, {"organization", "Mooring demo"}};
+  http::Request request{.method = "PUT", .target = "/v1/enrollment-profiles/default", .body = body.dump()};
+  request.headers.set("Content-Type", "application/json");
+  const auto answer = ask(*this, std::move(request));
+  if (!answer) return std::unexpected(answer.error());
+  return {};
+}
+
 Result<Drift> DemoClient::drift() const {
   const auto answer = ask(*this, {.target = "/v1/summary"});
   const auto profiles = member_of<Json>(answer, "profiles");

@@ -55,6 +55,8 @@ class DemoClient {
   Result<> end_assignment(std::int64_t id) const;
   /// What the push service of the demo gave: certificate and key, PEM.
   Result<> put_push_certificate(const std::string& pem) const;
+  /// Whoever reaches the device listener may have the default enrollment profile.
+  Result<> open_enrollment() const;
   Result<Drift> drift() const;
   Result<ServerNumbers> numbers() const;
 

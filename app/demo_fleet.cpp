@@ -12,11 +12,11 @@
 #include <set>
 #include <thread>
 
-#include "base/log.hpp"
-#include "base/metrics.hpp"
+#include "base/http/client.hpp"
 #include "base/random.hpp"
 #include "simulator/identity.hpp"
 #include "simulator/push_gateway.hpp"
+#include "simulator/scep_client.hpp"
 
 namespace mooring::app {
 namespace {
@@ -28,6 +28,7 @@ using std::chrono::seconds;
 constexpr milliseconds kShortestPoll{4000};
 constexpr milliseconds kLongestPoll{60000};
 constexpr seconds kStopPatience{10};
+constexpr seconds kAuthorityPatience{10};
 
 /// The push service is open before there are devices: their server's URL is known only later.
 class Receiver final : public simulator::PushReceiver {
@@ -54,6 +55,23 @@ Holdings holdings_of(const simulator::Device& device) {
   return holdings;
 }
 
+/// The server's authority, taken on trust over loopback: a person who installs the profile by hand does the
+/// same.
+Result<std::string> fetch_authority(const std::string& device_url) {
+  const http::ClientOptions unverified{.timeout = kAuthorityPatience, .tls = {.verify = false}};
+  const auto answer = http::fetch(device_url, {.target = "/scep?operation=GetCACert"}, unverified);
+  if (!answer) return std::unexpected(answer.error());
+  if (answer->status != 200) {
+    return fail(Failure::unavailable, "demo.authority",
+                "the server did not tell its certificate authority: " + answer->body);
+  }
+  const auto certificates = simulator::parse_ca_answer(answer->body);
+  if (!certificates) return std::unexpected(certificates.error());
+  std::string pem;
+  for (const auto& certificate : *certificates) pem += certificate.pem();
+  return pem;
+}
+
 }  // namespace
 
 struct DemoFleet::Impl {
@@ -65,8 +83,6 @@ struct DemoFleet::Impl {
   std::uint64_t seed;
   Random random;
   SystemClock clock;
-  Logger log{LogLevel::off, LogFormat::logfmt};
-  Metrics metrics;
   asio::io_context io{1};
   asio::executor_work_guard<asio::io_context::executor_type> work = asio::make_work_guard(io);
   asio::signal_set signals{io};
@@ -104,20 +120,24 @@ Result<DemoPushService> DemoFleet::open_push_service() {
                          .certificate = impl.gateway->issue_certificate(simulator::FleetOptions{}.topic)};
 }
 
-void DemoFleet::start(const std::string& device_url) {
+Result<> DemoFleet::start(const std::string& device_url) {
   auto& impl = *impl_;
+  auto trust = fetch_authority(device_url);
+  if (!trust) return std::unexpected(trust.error());
   const milliseconds poll{static_cast<std::int64_t>(size_) * 50};
   impl.fleet = std::make_unique<simulator::Fleet>(
       impl.io.get_executor(),
       simulator::FleetOptions{.devices = size_,
                               .seed = impl.seed,
-                              .server_url = device_url,
+                              .enrollment_way = simulator::EnrollmentWay{.url = device_url + "/enroll",
+                                                                         .trust = std::move(*trust)},
                               .behaviour = moods(),
                               .start_spread = std::max<milliseconds>(seconds(2), poll / 5),
                               .poll_interval = std::clamp(poll, kShortestPoll, kLongestPoll)},
       impl.clock);
   asio::post(impl.io, [&impl] { impl.receiver.fleet = impl.fleet.get(); });
   impl.fleet->start();
+  return {};
 }
 
 void DemoFleet::stop() {

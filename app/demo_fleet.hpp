@@ -45,8 +45,8 @@ class DemoFleet {
   DemoFleet& operator=(const DemoFleet&) = delete;
 
   Result<DemoPushService> open_push_service();
-  /// Makes the devices and lets them enroll.
-  void start(const std::string& device_url);
+  /// Makes the devices and lets them enroll, by the server's enrollment profile.
+  Result<> start(const std::string& device_url);
   void stop();
 
   std::size_t size() const { return size_; }

@@ -71,6 +71,7 @@ Result<> DemoStage::open() {
   token_ = said.token;
   client_ = std::make_unique<DemoClient>(said.api_url, token_);
   if (auto uploaded = client_->put_push_certificate(push_.certificate); !uploaded) return uploaded;
+  if (auto opened = client_->open_enrollment(); !opened) return opened;
   // Started again, it must be where the devices and the user's shell look for it.
   options_.device_listen = without_scheme(said.device_url);
   options_.api_listen = without_scheme(said.api_url);
@@ -82,8 +83,6 @@ ServerCommand DemoStage::server_command(bool expects_token) const {
   // Everything that takes hours in earnest takes seconds here; a large fleet gets more time.
   const int inventory = std::max(15, options_.devices / 50);
   return {.arguments = {"serve",
-                        "--device-identity=off",
-                        "--device-tls=off",
                         "--data-dir",
                         directory_.server_data().string(),
                         "--device-listen",

@@ -30,7 +30,7 @@ class DemoStage {
 
   /// Starts the push service and the server. The fleet waits for start().
   Result<> open();
-  void start_fleet() { fleet_.start(device_url_); }
+  Result<> start_fleet() { return fleet_.start(device_url_); }
   /// Stops the devices, then the server.
   void close();
 

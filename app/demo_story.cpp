@@ -118,8 +118,9 @@ Result<> DemoStory::declare_and_enroll() {
   }
   stage_.screen().say(fmt::format("   {} profiles are declared for all devices, {} for a few, {} for one",
                                   examples_.shared.size(), examples_.some.size(), examples_.single ? 1 : 0));
-  stage_.start_fleet();
-  return {};
+  stage_.screen().say(
+      "   each device enrolls by profile, gets a certificate by SCEP, and signs what it says");
+  return stage_.start_fleet();
 }
 
 Result<> DemoStory::users_remove() {
