@@ -51,27 +51,31 @@ bool is_certificate(const Block& block) {
 
 }  // namespace
 
-Result<Certificate> Certificate::from_der(std::string_view der) {
-  const auto x509 = detail::read_x509(der, detail::context());
-  detail::take_error();
-  if (x509 == nullptr) return malformed_certificate("not a certificate in DER form");
-  const auto not_before = detail::time_of(X509_get0_notBefore(x509.get()));
-  const auto not_after = detail::time_of(X509_get0_notAfter(x509.get()));
+Result<Certificate> detail::describe(X509* x509, std::string_view der) {
+  const auto not_before = detail::time_of(X509_get0_notBefore(x509));
+  const auto not_after = detail::time_of(X509_get0_notAfter(x509));
   if (!not_before || !not_after) return malformed_certificate("the certificate's validity cannot be read");
   Certificate certificate;
   certificate.der = der;
-  certificate.subject = name_for_people(X509_get_subject_name(x509.get()));
-  certificate.issuer = name_for_people(X509_get_issuer_name(x509.get()));
-  certificate.serial = detail::octets_of(X509_get0_serialNumber(x509.get()));
-  certificate.public_key = detail::der_of(X509_get_X509_PUBKEY(x509.get()), i2d_X509_PUBKEY);
-  certificate.name = detail::attributes_of(X509_get_subject_name(x509.get()));
+  certificate.subject = name_for_people(X509_get_subject_name(x509));
+  certificate.issuer = name_for_people(X509_get_issuer_name(x509));
+  certificate.serial = detail::octets_of(X509_get0_serialNumber(x509));
+  certificate.public_key = detail::der_of(X509_get_X509_PUBKEY(x509), i2d_X509_PUBKEY);
+  certificate.name = detail::attributes_of(X509_get_subject_name(x509));
   certificate.not_before = *not_before;
   certificate.not_after = *not_after;
-  const auto flags = X509_get_extension_flags(x509.get());
+  const auto flags = X509_get_extension_flags(x509);
   certificate.is_ca = (flags & EXFLAG_CA) != 0;
   certificate.self_issued = (flags & EXFLAG_SI) != 0;
   detail::take_error();
   return certificate;
+}
+
+Result<Certificate> Certificate::from_der(std::string_view der) {
+  const auto x509 = detail::read_x509(der, detail::context());
+  detail::take_error();
+  if (x509 == nullptr) return malformed_certificate("not a certificate in DER form");
+  return detail::describe(x509.get(), der);
 }
 
 Result<Certificate> Certificate::from_pem(std::string_view pem) {

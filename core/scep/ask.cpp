@@ -4,6 +4,7 @@
 #include <openssl/objects.h>
 #include <openssl/x509.h>
 
+#include "base/crypto/detail/public_key.hpp"
 #include "core/scep/detail/parts.hpp"
 
 namespace mooring::core::scep::detail {
@@ -132,12 +133,6 @@ void take_attributes_of_request(const Element& attributes, CertificateAsk& ask) 
   }
 }
 
-crypto::detail::KeyPtr read_key_of_request(std::string_view key) {
-  const auto* at = raw(key);
-  return crypto::detail::KeyPtr(
-      d2i_PUBKEY_ex(nullptr, &at, static_cast<long>(key.size()), crypto::detail::context(), nullptr));
-}
-
 }  // namespace
 
 std::optional<Refusal> reason_against(const EVP_PKEY* key, const Party& party) {
@@ -158,7 +153,7 @@ std::expected<CertificateAsk, Refusal> read_ask(std::string_view pkcs10, EVP_PKE
   crypto::detail::KeyPtr own;
   EVP_PKEY* key = signer;
   if (request->key.whole != signer_key) {
-    own = read_key_of_request(request->key.whole);
+    own = crypto::detail::read_usual_key(request->key.whole);
     key = own.get();
   }
   if (auto reason = reason_against(key, party)) return std::unexpected(std::move(*reason));

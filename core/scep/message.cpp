@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/scep/message.hpp"
 
-#include <openssl/x509.h>
-
 #include "base/crypto/crypto.hpp"
+#include "base/crypto/detail/certificate_fields.hpp"
+#include "base/crypto/detail/public_key.hpp"
 #include "core/scep/detail/parts.hpp"
 
 namespace mooring::core::scep {
@@ -13,23 +13,17 @@ using detail::refuse;
 
 namespace {
 
-/// The signer's certificate with its key, for the time of one message.
-struct SignerKey {
-  crypto::detail::X509Ptr certificate;
-  EVP_PKEY* key = nullptr;  // belongs to certificate
-};
-
-std::expected<SignerKey, Refusal> read_signer(Message& message, const Party& party) {
-  SignerKey signer{.certificate = crypto::detail::read_x509(message.signer, crypto::detail::context())};
-  if (signer.certificate != nullptr) signer.key = X509_get0_pubkey(signer.certificate.get());
-  if (signer.key == nullptr) {
+/// The key of the signer's certificate.
+std::expected<crypto::detail::KeyPtr, Refusal> read_signer(Message& message, const Party& party) {
+  const auto fields = crypto::detail::read_fields(message.signer);
+  if (!fields) {
     return refuse(FailInfo::bad_message_check,
                   "the signer's certificate is not in the message, or cannot be read");
   }
-  if (auto reason = detail::reason_against(signer.key, party)) return std::unexpected(std::move(*reason));
-  message.signer_key =
-      crypto::detail::der_of(X509_get_X509_PUBKEY(signer.certificate.get()), i2d_X509_PUBKEY);
-  return signer;
+  message.signer_key = fields->public_key;
+  auto key = crypto::detail::read_usual_key(message.signer_key);
+  if (auto reason = detail::reason_against(key.get(), party)) return std::unexpected(std::move(*reason));
+  return key;
 }
 
 std::optional<Refusal> check_signature(const Outer& outer, Message& message, EVP_PKEY* key,
@@ -90,16 +84,16 @@ std::optional<Refusal> read_wanted(std::string_view content, Message& message) {
 std::optional<Refusal> read_message(const Outer& outer, Message& message, const Party& party, Time now) {
   const auto signer = read_signer(message, party);
   if (!signer) return signer.error();
-  if (auto refused = check_signature(outer, message, signer->key, party, now)) return refused;
+  if (auto refused = check_signature(outer, message, signer->get(), party, now)) return refused;
   if (!has_answer(message.type))
     return Refusal{FailInfo::bad_request, "its messageType is none that a client sends"};
   const auto content = detail::open_envelope(outer.content, party, message.reply_key.cipher);
   if (!content) return content.error();
-  if (auto refused = prepare_reply(message, signer->key)) return refused;
+  if (auto refused = prepare_reply(message, signer->get())) return refused;
   if (message.type == MessageType::get_cert || message.type == MessageType::get_crl)
     return read_wanted(*content, message);
   if (!asks_for_certificate(message.type)) return std::nullopt;  // CertPoll: the transactionID says it all
-  auto ask = detail::read_ask(*content, signer->key, message.signer_key, party);
+  auto ask = detail::read_ask(*content, signer->get(), message.signer_key, party);
   if (!ask) return ask.error();
   message.ask = std::move(*ask);
   return std::nullopt;

@@ -89,14 +89,6 @@ X509Ptr read_x509(std::string_view der, OSSL_LIB_CTX* context) {
   return certificate;
 }
 
-KeyPtr read_public_key(std::string_view der) {
-  const auto* at = reinterpret_cast<const unsigned char*>(der.data());
-  const auto* const end = at + der.size();
-  KeyPtr key(d2i_PUBKEY(nullptr, &at, static_cast<long>(der.size())));
-  if (at != end) return nullptr;
-  return key;
-}
-
 bool is_usable(const EVP_PKEY* key) {
   if (key == nullptr) return false;
   const int bits = EVP_PKEY_get_bits(key);

@@ -21,6 +21,7 @@
 
 #include "base/clock.hpp"
 #include "base/crypto/x509.hpp"
+#include "base/result.hpp"
 
 namespace mooring::crypto::detail {
 
@@ -74,8 +75,8 @@ std::string der_of(Object* object, Write write) {
 
 /// Null where the bytes are not exactly one certificate. In `context`: context(), or null to sign with.
 X509Ptr read_x509(std::string_view der, OSSL_LIB_CTX* context);
-/// DER SubjectPublicKeyInfo, in the default context; null where malformed.
-KeyPtr read_public_key(std::string_view der);
+/// What a certificate says, from OpenSSL's object of it and the bytes it was read from or written to.
+Result<Certificate> describe(X509* x509, std::string_view der);
 /// RSA of 1024 to 8192 bits, or EC on P-256, P-384, P-521: what devices have, and what costs little to check.
 bool is_usable(const EVP_PKEY* key);
 

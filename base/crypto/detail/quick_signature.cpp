@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/crypto/detail/quick_signature.hpp"
 
-#include <openssl/core_names.h>
 #include <openssl/err.h>
-#include <openssl/param_build.h>
 
 #include <algorithm>
 #include <array>
 
+#include "base/crypto/detail/certificate_fields.hpp"
 #include "base/crypto/detail/der.hpp"
 #include "base/crypto/detail/openssl.hpp"
+#include "base/crypto/detail/public_key.hpp"
 
 namespace mooring::crypto::detail {
 namespace {
@@ -17,7 +17,6 @@ namespace {
 using namespace std::string_view_literals;
 
 constexpr std::uint8_t kInteger = 0x02;
-constexpr std::uint8_t kBits = 0x03;
 constexpr std::uint8_t kOctets = 0x04;
 constexpr std::uint8_t kOid = 0x06;
 constexpr std::uint8_t kSequence = 0x30;
@@ -42,11 +41,6 @@ constexpr std::array kDigests{
     Named{"\x60\x86\x48\x01\x65\x03\x04\x02\x01"sv, "SHA256"},
     Named{"\x60\x86\x48\x01\x65\x03\x04\x02\x02"sv, "SHA384"},
     Named{"\x60\x86\x48\x01\x65\x03\x04\x02\x03"sv, "SHA512"},
-};
-constexpr std::array kCurves{
-    Named{"\x2A\x86\x48\xCE\x3D\x03\x01\x07"sv, "P-256"},
-    Named{"\x2B\x81\x04\x00\x22"sv, "P-384"},
-    Named{"\x2B\x81\x04\x00\x23"sv, "P-521"},
 };
 
 /// PKCS #1 v1.5: rsaEncryption, and with SHA-1 or SHA-2. Not PSS, whose parameters matter.
@@ -167,82 +161,17 @@ std::optional<Parts> read_parts(std::string_view der) {
   return std::nullopt;
 }
 
-using Params = std::unique_ptr<OSSL_PARAM, Free<OSSL_PARAM_free>>;
-using ParamBuilder = std::unique_ptr<OSSL_PARAM_BLD, Free<OSSL_PARAM_BLD_free>>;
-using KeyContext = std::unique_ptr<EVP_PKEY_CTX, Free<EVP_PKEY_CTX_free>>;
-using Number = std::unique_ptr<BIGNUM, Free<BN_free>>;
-
-KeyPtr make_key(const char* type, const ParamBuilder& builder) {
-  const Params params(OSSL_PARAM_BLD_to_param(builder.get()));
-  const KeyContext maker(EVP_PKEY_CTX_new_from_name(context(), type, nullptr));
-  EVP_PKEY* key = nullptr;
-  if (params == nullptr || maker == nullptr || EVP_PKEY_fromdata_init(maker.get()) != 1 ||
-      EVP_PKEY_fromdata(maker.get(), &key, EVP_PKEY_PUBLIC_KEY, params.get()) != 1) {
-    return nullptr;
-  }
-  return KeyPtr(key);
-}
-
-KeyPtr rsa_key(std::string_view bytes) {
-  DerReader outer(bytes);
-  DerReader numbers(outer.content(kSequence));
-  const auto n = numbers.content(kInteger);
-  const auto e = numbers.content(kInteger);
-  if (outer.failed() || numbers.failed() || !numbers.at_end() || n.size() > 1025 || e.size() > 8 ||
-      e.empty()) {
-    return nullptr;
-  }
-  const auto number = [](std::string_view big_endian) {
-    return Number(BN_bin2bn(reinterpret_cast<const unsigned char*>(big_endian.data()),
-                            static_cast<int>(big_endian.size()), nullptr));
-  };
-  const Number modulus = number(n);
-  const Number exponent = number(e);
-  const ParamBuilder builder(OSSL_PARAM_BLD_new());
-  if (OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_RSA_N, modulus.get()) != 1 ||
-      OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_RSA_E, exponent.get()) != 1) {
-    return nullptr;
-  }
-  return make_key("RSA", builder);
-}
-
-KeyPtr ec_key(const char* curve, std::string_view point) {
-  const ParamBuilder builder(OSSL_PARAM_BLD_new());
-  if (curve == nullptr ||
-      OSSL_PARAM_BLD_push_utf8_string(builder.get(), OSSL_PKEY_PARAM_GROUP_NAME, curve, 0) != 1 ||
-      OSSL_PARAM_BLD_push_octet_string(builder.get(), OSSL_PKEY_PARAM_PUB_KEY, point.data(), point.size()) !=
-          1) {
-    return nullptr;
-  }
-  return make_key("EC", builder);
-}
-
 /// The certificate's key, where issuer and serial number are those that the signer names.
-KeyPtr key_of(std::string_view bytes, const Parts& parts) {
-  DerReader outer(bytes);
-  DerReader certificate(outer.content(kSequence));
-  DerReader content(certificate.content(kSequence));
-  content.skip_optional(kContext0);
-  const auto serial = content.content(kInteger);
-  content.content(kSequence);
-  const auto issuer = content.take(kSequence);
-  content.content(kSequence);
-  content.content(kSequence);
-  DerReader info(content.content(kSequence));
-  DerReader algorithm(info.content(kSequence));
-  const auto type = algorithm.content(kOid);
-  auto bits = info.content(kBits);
-  if (content.failed() || info.failed() || algorithm.failed() || bits.empty() || bits[0] != '\0' ||
-      serial != parts.serial || issuer->whole != parts.issuer) {
-    return nullptr;
-  }
-  bits.remove_prefix(1);
+KeyPtr key_of(std::string_view certificate, const Parts& parts) {
+  const auto fields = read_fields(certificate);
+  if (!fields || fields->serial != parts.serial || fields->issuer != parts.issuer) return nullptr;
+  auto key = read_usual_key(fields->public_key);
   const auto signs_as = [&](const auto& known) {
     return std::ranges::find(known, parts.signature_algorithm) != known.end();
   };
-  if (type == kEcKey && signs_as(kEcSignatures))
-    return ec_key(name_in(kCurves, algorithm.content(kOid)), bits);
-  return type == kRsaKey && signs_as(kRsaSignatures) ? rsa_key(bits) : nullptr;
+  if (key == nullptr) return nullptr;
+  const bool rsa = EVP_PKEY_get_base_id(key.get()) == EVP_PKEY_RSA;
+  return (rsa ? signs_as(kRsaSignatures) : signs_as(kEcSignatures)) ? std::move(key) : nullptr;
 }
 
 KeyPtr signer_key(Parts& parts) {
