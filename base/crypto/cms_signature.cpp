@@ -135,7 +135,12 @@ Result<std::string> sign(std::string_view content, const Signer& signer, Digest 
   const detail::X509Stack chain(sk_X509_new_null());
   for (const auto& above : signer.chain) {
     auto one = detail::read_x509(above.der, nullptr);
-    if (one != nullptr && sk_X509_push(chain.get(), one.get()) > 0) (void)one.release();
+    if (one == nullptr || sk_X509_push(chain.get(), one.get()) <= 0) {
+      return fail(
+          Failure::invalid, "cms.chain",
+          fmt::format("a certificate of the signer's chain cannot be read: {}", detail::take_error()));
+    }
+    (void)one.release();
   }
   const auto in = detail::read_from(content);
   const detail::CmsPtr cms(CMS_sign(nullptr, nullptr, chain.get(), nullptr, flags | CMS_PARTIAL));

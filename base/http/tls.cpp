@@ -52,42 +52,6 @@ std::vector<X509Handle> certificates_in(std::string_view pem) {
   return found;
 }
 
-/// Certificate chain and key into `context`.
-Result<Time> use_identity(SSL_CTX* context, const TlsIdentity& identity) {
-  ERR_clear_error();
-  auto chain = certificates_in(identity.certificate_chain);
-  if (chain.empty()) {
-    return fail(Failure::invalid, "tls.certificate",
-                "There is no PEM certificate where the TLS certificate should be.");
-  }
-  ERR_clear_error();
-  if (SSL_CTX_use_certificate(context, chain.front().get()) != 1) {
-    return fail(Failure::invalid, "tls.certificate",
-                "The TLS certificate cannot be used: " + openssl_reason() + ".");
-  }
-  for (std::size_t i = 1; i < chain.size(); ++i) SSL_CTX_add1_chain_cert(context, chain[i].get());
-  const auto reader = reader_of(identity.private_key);
-  const KeyHandle key(PEM_read_bio_PrivateKey(reader.get(), nullptr, &no_password, nullptr), &EVP_PKEY_free);
-  if (!key) {
-    return fail(Failure::invalid, "tls.private_key",
-                "There is no readable PEM private key for the TLS certificate (one with a password cannot be "
-                "used): " +
-                    openssl_reason() + ".");
-  }
-  if (X509_check_private_key(chain.front().get(), key.get()) != 1) {
-    return fail(Failure::invalid, "tls.mismatch",
-                "The TLS private key does not belong to the first certificate of the chain.");
-  }
-  ERR_clear_error();
-  if (SSL_CTX_use_PrivateKey(context, key.get()) != 1) {
-    return fail(Failure::invalid, "tls.private_key",
-                "The TLS private key cannot be used: " + openssl_reason() + ".");
-  }
-  std::tm end{};
-  ASN1_TIME_to_tm(X509_get0_notAfter(chain.front().get()), &end);
-  return std::chrono::time_point_cast<Duration>(std::chrono::system_clock::from_time_t(::timegm(&end)));
-}
-
 int choose_protocol(SSL*, const unsigned char** chosen, unsigned char* size, const unsigned char* offered,
                     unsigned int offered_size, void*) {
   unsigned char* out = nullptr;
@@ -139,20 +103,9 @@ Result<ServerSide> make_server_side(const TlsIdentity& identity, bool asks) {
     SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER, nullptr);
     SSL_CTX_set_cert_verify_callback(context.get(), &accept_any, nullptr);
   }
-  auto not_after = use_identity(context.get(), identity);
+  auto not_after = detail::use_identity(context.get(), identity);
   if (!not_after) return std::unexpected(not_after.error());
   return ServerSide{std::move(context), *not_after};
-}
-
-Result<> trust_these(SSL_CTX* context, const std::string& pem) {
-  auto* store = SSL_CTX_get_cert_store(context);
-  const auto roots = certificates_in(pem);
-  if (roots.empty()) {
-    return fail(Failure::invalid, "tls.trust", "There is no PEM certificate in what a client is to trust.");
-  }
-  for (const auto& root : roots) X509_STORE_add_cert(store, root.get());
-  X509_STORE_set_flags(store, X509_V_FLAG_PARTIAL_CHAIN);  // What is trusted need not be self-signed.
-  return {};
 }
 
 }  // namespace
@@ -184,6 +137,57 @@ Time TlsContext::not_after() const {
 }
 
 namespace detail {
+
+Result<Time> use_identity(SSL_CTX* context, const TlsIdentity& identity) {
+  ERR_clear_error();
+  auto chain = certificates_in(identity.certificate_chain);
+  if (chain.empty()) {
+    return fail(Failure::invalid, "tls.certificate",
+                "There is no PEM certificate where the TLS certificate should be.");
+  }
+  ERR_clear_error();
+  if (SSL_CTX_use_certificate(context, chain.front().get()) != 1) {
+    return fail(Failure::invalid, "tls.certificate",
+                "The TLS certificate cannot be used: " + openssl_reason() + ".");
+  }
+  for (std::size_t i = 1; i < chain.size(); ++i) {
+    if (SSL_CTX_add1_chain_cert(context, chain[i].get()) != 1) {
+      return fail(Failure::invalid, "tls.certificate",
+                  "A certificate above the TLS certificate cannot be used: " + openssl_reason() + ".");
+    }
+  }
+  const auto reader = reader_of(identity.private_key);
+  const KeyHandle key(PEM_read_bio_PrivateKey(reader.get(), nullptr, &no_password, nullptr), &EVP_PKEY_free);
+  if (!key) {
+    return fail(Failure::invalid, "tls.private_key",
+                "There is no readable PEM private key for the TLS certificate (one with a password cannot be "
+                "used): " +
+                    openssl_reason() + ".");
+  }
+  if (X509_check_private_key(chain.front().get(), key.get()) != 1) {
+    return fail(Failure::invalid, "tls.mismatch",
+                "The TLS private key does not belong to the first certificate of the chain.");
+  }
+  ERR_clear_error();
+  if (SSL_CTX_use_PrivateKey(context, key.get()) != 1) {
+    return fail(Failure::invalid, "tls.private_key",
+                "The TLS private key cannot be used: " + openssl_reason() + ".");
+  }
+  std::tm end{};
+  ASN1_TIME_to_tm(X509_get0_notAfter(chain.front().get()), &end);
+  return std::chrono::time_point_cast<Duration>(std::chrono::system_clock::from_time_t(::timegm(&end)));
+}
+
+Result<> trust_these(SSL_CTX* context, const std::string& pem) {
+  auto* store = SSL_CTX_get_cert_store(context);
+  const auto roots = certificates_in(pem);
+  if (roots.empty()) {
+    return fail(Failure::invalid, "tls.trust", "There is no PEM certificate in what a client is to trust.");
+  }
+  for (const auto& root : roots) X509_STORE_add_cert(store, root.get());
+  X509_STORE_set_flags(store, X509_V_FLAG_PARTIAL_CHAIN);  // What is trusted need not be self-signed.
+  return {};
+}
 
 Result<SslContext> make_client_context(const ClientTls& tls) {
   auto context = make_context(TLS_client_method());

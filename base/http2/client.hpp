@@ -41,7 +41,7 @@ struct ClientStats {
 /// http2.connect, http2.tls, http2.certificate_refused (the peer's alert is about our certificate: expired,
 /// revoked, unknown ...), http2.server_untrusted, http2.not_http2, http2.connection_lost (the peer may or may
 /// not have seen the request), http2.stream, http2.timeout (Failure::timeout), http2.closed, http2.too_large,
-/// http2.url and http2.tls_options (Failure::invalid).
+/// http2.url and those of TLS (Failure::invalid).
 ///
 /// Everything runs on the one thread of `executor`; create, use and destroy it there.
 class Client {

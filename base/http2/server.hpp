@@ -45,7 +45,7 @@ class Server {
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
-  Result<> start();  ///< Errors: http2.listen, http2.tls_options.
+  Result<> start();  ///< Errors: http2.listen, those of TLS.
   std::uint16_t port() const;
   std::string url() const;
 

@@ -27,6 +27,11 @@ struct TlsContext::Impl {
 
 namespace detail {
 
+/// Certificate chain and key into `context`; until when the certificate is good. Errors: tls.certificate,
+/// tls.private_key, tls.mismatch.
+Result<Time> use_identity(SSL_CTX* context, const TlsIdentity& identity);
+/// The only trust of `context`: PEM certificates, which need not be roots. Errors: tls.trust.
+Result<> trust_these(SSL_CTX* context, const std::string& pem);
 /// For connections of a client. Errors: tls.certificate, tls.private_key, tls.mismatch, tls.trust.
 Result<SslContext> make_client_context(const ClientTls& tls);
 

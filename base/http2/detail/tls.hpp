@@ -9,7 +9,7 @@
 
 namespace mooring::http2::detail {
 
-/// Errors: http2.tls_options.
+/// Errors: tls.certificate, tls.private_key, tls.mismatch, tls.trust.
 Result<SslContext> client_context(const http::ClientTls& options);
 /// `client_trust`: PEM of the roots that client certificates must lead to; a client without one is refused.
 Result<SslContext> server_context(const http::TlsIdentity& identity, const std::string& client_trust);

@@ -192,5 +192,15 @@ TEST(CmsSignatureBytes, EveryCutAndChangeIsRefusedOrHarmless) {
   EXPECT_EQ(code_of(verify_detached(der + "x", kContent)), "cms.malformed");
 }
 
+TEST(CmsSignature, AChainThatCannotBeReadIsAnErrorAndNotLeftOut) {
+  const auto signer = make_holder("signer").signer();
+  auto broken = mooring::test::make_authority().certificate;
+  broken.der.resize(broken.der.size() / 2);
+  auto with_chain = signer;
+  with_chain.chain = {broken};
+  EXPECT_EQ(code_of(sign_attached(kContent, with_chain)), "cms.chain");
+  EXPECT_EQ(code_of(sign_detached(kContent, with_chain)), "cms.chain");
+}
+
 }  // namespace
 }  // namespace mooring::crypto::test
