@@ -93,7 +93,7 @@ http::Handler Api::Impl::guarded(std::function<Task<Response>(SharedRequest)> ne
 
 Task<Response> Api::Impl::serve(Endpoint endpoint, SharedRequest request) {
   pg::Pool::Body<Answer> body = [this, endpoint, request, now = d.clock.now()](pg::Connection& connection) {
-    return call_endpoint(endpoint, {connection, *request, now, d.secrets, d.enrollment});
+    return call_endpoint(endpoint, {connection, *request, now, d.secrets, d.enrollment, &d.profile_signer});
   };
   auto answer = co_await d.pool.run<Answer>(std::move(body));
   if (!answer) co_return failed(*request, answer.error());
@@ -110,6 +110,7 @@ Task<Response> Api::Impl::serve(Endpoint endpoint, SharedRequest request) {
 void Api::Impl::after_commit(const Answer& answer) {
   if (answer.ring) d.ring();
   if (answer.consumers) d.consumers_changed();
+  if (!answer.revoked.empty() && d.revoked) d.revoked(answer.revoked);
   if (!answer.push.empty()) d.pusher.request(answer.push);
   for (const auto& warning : answer.warnings) d.log.warning("api warning", {{"warning", warning}});
   for (const auto& [type, status, count] : answer.counts) {
@@ -192,8 +193,9 @@ std::vector<http::Route> Api::routes() {
                     })});
   for (const auto endpoints :
        {detail::profile_endpoints(), detail::assignment_endpoints(), detail::device_endpoints(),
-        detail::device_state_endpoints(), detail::command_endpoints(), detail::push_certificate_endpoints(),
-        detail::certificate_endpoints(), detail::declaration_endpoints(), detail::checkin_answer_endpoints(),
+        detail::device_state_endpoints(), detail::device_enrollment_endpoints(), detail::command_endpoints(),
+        detail::push_certificate_endpoints(), detail::certificate_endpoints(),
+        detail::declaration_endpoints(), detail::checkin_answer_endpoints(),
         detail::enrollment_profile_endpoints(), detail::drift_endpoints(), detail::operation_endpoints(),
         detail::consumer_endpoints(), detail::webhook_endpoints()}) {
     impl->add(routes, endpoints);

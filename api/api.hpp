@@ -4,10 +4,12 @@
 
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "base/clock.hpp"
+#include "base/crypto/cms.hpp"
 #include "base/crypto/secret_box.hpp"
 #include "base/http/server.hpp"
 #include "base/log.hpp"
@@ -32,6 +34,10 @@ struct ApiDependencies {
   std::function<bool()> ready;              ///< false while the server starts or drains.
   std::string version;
   const core::enroll::Profiles* enrollment = nullptr;  ///< For /v1/enrollment-profiles.
+  /// Who signs enrollment profiles; empty, or null: they go out unsigned.
+  std::function<std::shared_ptr<const crypto::Signer>()> profile_signer = {};
+  /// Called after the commit with the hashes of certificates, as bytes; empty: nobody is told.
+  std::function<void(std::span<const std::string>)> revoked = {};
 };
 
 /// Must outlive every server that has its routes.

@@ -70,7 +70,9 @@ Result<Answer> post_revoke(Call call) {
   const std::array hashes{found->hash};
   core::revoke_certificates(call.db, hashes, *reason, call.now);
   found = core::find_certificate(call.db, *serial);
-  return json_response(200, certificate_json(*found));
+  Answer answer = json_response(200, certificate_json(*found));
+  answer.revoked = {found->hash};
+  return answer;
 }
 
 Result<core::NewChallenge> read_challenge_order(const http::Request& request) {

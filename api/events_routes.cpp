@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // /v1/events as a list (event_stream.cpp streams them), and /v1/consumers: who fetches events and
 // acknowledges them under a name.
+#include <fmt/format.h>
+
 #include <array>
 
 #include "api/detail/endpoint.hpp"

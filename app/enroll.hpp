@@ -76,6 +76,8 @@ class Enrollment {
  public:
   Enrollment(EnrollmentSetup setup, const EnrollmentDependencies& dependencies);
   const core::enroll::Profiles& profiles() const { return profiles_; }
+  /// Who signs profiles.
+  std::shared_ptr<const crypto::Signer> signer() const { return trust_->signer(); }
   std::vector<http::Route> routes() { return endpoint_.routes(); }
 
  private:

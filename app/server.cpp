@@ -242,7 +242,12 @@ struct Server::Parts {
              .consumers_changed = [this] { outbox.refresh(); },
              .ready = [this] { return ready.load(); },
              .version = kVersion,
-             .enrollment = &enrollment.profiles()}),
+             .enrollment = &enrollment.profiles(),
+             .profile_signer = [this] { return enrollment.signer(); },
+             .revoked =
+                 [this](std::span<const std::string> hashes) {
+                   if (identity) identity->forget(hashes);
+                 }}),
         nanomdm({.executor = io,
                  .pool = pool,
                  .pusher = pusher,

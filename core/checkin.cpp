@@ -7,31 +7,9 @@
 
 #include "core/command_metrics.hpp"
 #include "core/ddm/declaration_store.hpp"
-#include "core/identity/associations.hpp"
+#include "core/end_enrollment.hpp"
 
 namespace mooring::core {
-namespace {
-
-// The device's own CheckOut ends its users' channels as well; a user's ends only that one.
-constexpr pg::Statement kCheckOut{"checkin_check_out", R"(
-with target as materialized (
-  select e.id, e.device_id, e.kind, e.id = t.id as own
-  from enrollments t join enrollments e on e.id = t.id or (t.kind in (0, 3) and e.device_id = t.device_id)
-  where t.enrollment_id = $1 and t.parent_length = $2
-), disabled as (
-  update enrollments e set enabled = false, checked_out_at = case when t.own then $3 else e.checked_out_at end
-  from target t where e.id = t.id
-), recorded as (
-  insert into events (created_at, enrollment_id, kind, url_params, body)
-  select $3, id, $4, $5, $6 from target where own
-), marked as (
-  update reconcile r set marks = r.marks + 1, reset_mark = r.marks + 1, due_at = least(r.due_at, $3)
-  from target t where t.own and t.kind in (0, 3) and r.device_id = t.device_id
-)
-select id from target where own)"};
-
-}  // namespace
-
 CheckinStore::CheckinStore(const pg::ConnectOptions& connect, pg::Pool& pool,
                            const crypto::SecretBox& secrets, const EventInterest& interest,
                            const Clock& clock, Logger& log, Metrics& metrics, CheckinOptions options)
@@ -97,11 +75,8 @@ Task<Result<CheckinOutcome>> CheckinStore::check_out(EnrollmentId enrollment, Me
   pg::Pool::Body<CheckinOutcome> body = [enrollment, now = services_.clock.now(),
                                          extras = EventExtras(services_.interest, EventKind::checked_out,
                                                               context)](pg::Connection& connection) {
-    const auto rows =
-        connection.exec(kCheckOut, enrollment.id, enrollment.parent_length(), now,
-                        number_of(EventKind::checked_out), extras.params_value(), extras.body_value());
-    if (enrollment.parent.empty()) revoke_identities(connection, enrollment.id, now);
-    return Result<CheckinOutcome>(CheckinOutcome{.enrollment = rows.empty() ? 0 : rows[0].int64(0)});
+    const auto ended = end_enrollment(connection, enrollment, extras, std::nullopt, now);
+    return Result<CheckinOutcome>(CheckinOutcome{.enrollment = ended.enrollment});
   };
   co_return co_await services_.pool.transaction<CheckinOutcome>(std::move(body));
 }

@@ -6,6 +6,7 @@
 //   detail                              JSON, or NULL. token_updated: {"token_update_tally": 1};
 //   authenticated:
 //                                       certificate_hash, user_name, enrollment_profile, renewal where known;
+//                                       checked_out: {"by": "administrator"} where it was one;
 //                                       user_authenticated: allowed, user_id, user_short_name,
 //                                       user_long_name; declarations_read: endpoint; reports: the ErrorChain
 //   status, command_uuid, request_type  reports only

@@ -28,7 +28,8 @@ create table scep_challenges (
   udid text,           -- where set, only this device
   serial_number text,  -- ...
   user_name text,
-  enrollment_profile text
+  enrollment_profile text,
+  renews bytea  -- hash of the certificate that the new one takes over from: a profile sent again to renew
 );
 create index scep_challenges_expiry on scep_challenges (expires_at);
 
@@ -43,7 +44,7 @@ create table certificates (
   not_before timestamptz not null,
   not_after timestamptz not null,
   issued_at timestamptz not null,
-  renews bytea,        -- hash of the certificate that asked for its own renewal
+  renews bytea,        -- hash of the certificate that it takes over from
   challenge_id bigint, -- which one of scep_challenges let it be issued
   udid text,           -- where the challenge was bound to a device
   serial_number text,  -- ...

@@ -192,6 +192,14 @@ void Enrollment::sign(http::Request& request) const {
   if (signature) request.headers.set("Mdm-Signature", to_base64(*signature));
 }
 
+Task<Result<Enrollment>> take_up(boost::asio::any_io_executor executor, EnrollmentProfile profile,
+                                 crypto::PrivateKey key, Identity identity) {
+  for (auto& [name, value] : profile.subject) substitute(value, identity);
+  auto certificate = co_await fetch_certificate(std::move(executor), profile, {.trust = profile.trust}, key);
+  if (!certificate) co_return std::unexpected(certificate.error());
+  co_return Enrollment{std::move(profile), std::move(key), std::move(*certificate)};
+}
+
 Task<Result<Enrollment>> fetch_enrollment(boost::asio::any_io_executor executor, EnrollmentWay way,
                                           crypto::PrivateKey key, Identity identity) {
   const auto url = split_url(way.url);
@@ -207,11 +215,8 @@ Task<Result<Enrollment>> fetch_enrollment(boost::asio::any_io_executor executor,
   if (!body) co_return std::unexpected(body.error());
   auto profile = read_enrollment_profile(*body);
   if (!profile) co_return std::unexpected(profile.error());
-  for (auto& [name, value] : profile->subject) substitute(value, identity);
   profile->trust += way.trust;
-  auto certificate = co_await fetch_certificate(executor, *profile, {.trust = profile->trust}, key);
-  if (!certificate) co_return std::unexpected(certificate.error());
-  co_return Enrollment{std::move(*profile), std::move(key), std::move(*certificate)};
+  co_return co_await take_up(std::move(executor), std::move(*profile), std::move(key), std::move(identity));
 }
 
 }  // namespace mooring::simulator

@@ -61,6 +61,11 @@ struct EnrollmentWay {
   std::string trust;  ///< PEM of what the device trusts before it has a profile; empty: the system's roots.
   std::string authorization = {};  ///< Of HTTP Basic, "user:password"; empty: none.
 };
+/// What a device does with a profile that it has, its first or one that renews: GetCACert, GetCACaps and
+/// PKIOperation. `key` must be RSA. Errors: of the transport, enrollment.refused where a status is not 200,
+/// scep.*.
+Task<Result<Enrollment>> take_up(boost::asio::any_io_executor executor, EnrollmentProfile profile,
+                                 crypto::PrivateKey key, Identity identity);
 /// GET of the profile, then GetCACert, GetCACaps and PKIOperation. `key` must be RSA. Errors: of the
 /// transport, enrollment.refused where a status is not 200, enrollment.profile, scep.*.
 Task<Result<Enrollment>> fetch_enrollment(boost::asio::any_io_executor executor, EnrollmentWay way,

@@ -4,12 +4,15 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "base/clock.hpp"
+#include "base/crypto/cms.hpp"
 #include "base/crypto/secret_box.hpp"
 #include "base/http/message.hpp"
 #include "base/postgres/connection.hpp"
@@ -27,6 +30,7 @@ struct Call {
   Time now;
   const crypto::SecretBox& secrets;  ///< For what is sealed at rest.
   const core::enroll::Profiles* enrollment = nullptr;
+  const std::function<std::shared_ptr<const crypto::Signer>()>* profile_signer = nullptr;
 };
 
 /// Moves mooring_commands_total.
@@ -43,6 +47,7 @@ struct Answer {
   bool ring = false;               ///< Something was declared or marked: the reconciler shall look.
   std::vector<std::int64_t> push;  ///< Enrollments to wake.
   std::vector<CommandCount> counts;
+  std::vector<std::string> revoked;   ///< Hashes of certificates, as bytes.
   std::vector<std::string> warnings;  ///< For the log.
 
   Answer() = default;
@@ -71,6 +76,7 @@ std::span<const Endpoint> push_certificate_endpoints();
 std::span<const Endpoint> declaration_endpoints();
 std::span<const Endpoint> checkin_answer_endpoints();
 std::span<const Endpoint> certificate_endpoints();
+std::span<const Endpoint> device_enrollment_endpoints();
 std::span<const Endpoint> enrollment_profile_endpoints();
 std::span<const Endpoint> drift_endpoints();
 std::span<const Endpoint> operation_endpoints();

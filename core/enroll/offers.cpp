@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Profiles::offer and renew: what makes one device's profile its own, and how it is found again.
+#include <algorithm>
+
 #include "base/plist/plist.hpp"
 #include "core/enroll/profiles.hpp"
 #include "core/scep/challenges.hpp"
@@ -37,8 +39,10 @@ from line join enrollment_offers o using (challenge_id)
 order by line.issued_at desc limit 1)"};
 
 constexpr pg::Statement kEnrollmentDevice{"enrollment_device", R"(
-select d.serial_number, d.user_name, d.enrollment_profile, e.topic
-from devices d left join enrollments e on e.enrollment_id = d.udid where d.udid = $1)"};
+select d.serial_number, d.user_name, d.enrollment_profile, e.topic,
+  (select i.hash from identities i where i.enrollment_id = d.udid and i.revoked_at is null
+   order by i.superseded_at is null desc, i.associated_at desc limit 1)
+from devices d left join enrollments e on e.enrollment_id = d.udid and e.parent_length = 0 where d.udid = $1)"};
 
 std::string new_seed() { return crypto::Uuid::random().text(); }
 
@@ -65,7 +69,8 @@ Result<MadeProfile> made(const Result<plist::Dict>& built, const Settings& setti
 
 /// `seed` empty: one that no other device has.
 Result<Ticket> Profiles::ticket_for(pg::Connection& db, const StoredProfile& profile,
-                                    const Applicant& applicant, std::string seed, Time now) const {
+                                    const Applicant& applicant, std::string seed, Time now,
+                                    std::string renews) const {
   Ticket ticket{.seed = std::move(seed),
                 .udid = applicant.udid,
                 .serial_number = applicant.serial_number,
@@ -78,12 +83,16 @@ Result<Ticket> Profiles::ticket_for(pg::Connection& db, const StoredProfile& pro
     return ticket;
   }
   if (ticket.seed.empty()) ticket.seed = new_seed();
+  const auto lifetime = renews.empty()
+                            ? challenge_lifetime_
+                            : std::max<std::chrono::seconds>(challenge_lifetime_, kRenewalLifetime);
   ticket.challenge = create_challenge(db,
-                                      {.lifetime = challenge_lifetime_,
+                                      {.lifetime = lifetime,
                                        .udid = applicant.udid,
                                        .serial_number = applicant.serial_number,
                                        .user_name = applicant.user_name,
-                                       .enrollment_profile = profile.name},
+                                       .enrollment_profile = profile.name,
+                                       .renews = std::move(renews)},
                                       now);
   const auto hash = crypto::sha256(ticket.challenge);
   db.exec(kEnrollmentOfferInsert, pg::Bytes{crypto::bytes_of(hash)}, ticket.seed, ticket.query,
@@ -92,10 +101,11 @@ Result<Ticket> Profiles::ticket_for(pg::Connection& db, const StoredProfile& pro
 }
 
 Result<MadeProfile> Profiles::make(pg::Connection& db, const StoredProfile& profile,
-                                   const Applicant& applicant, std::string seed, Time now) const {
+                                   const Applicant& applicant, std::string seed, Time now,
+                                   std::string renews) const {
   const auto around = around_(db);
   if (!around) return std::unexpected(around.error());
-  const auto ticket = ticket_for(db, profile, applicant, std::move(seed), now);
+  const auto ticket = ticket_for(db, profile, applicant, std::move(seed), now, std::move(renews));
   if (!ticket) return std::unexpected(ticket.error());
   return made(build_profile(profile.name, profile.settings, *around, *ticket), profile.settings);
 }
@@ -144,7 +154,9 @@ Result<MadeProfile> Profiles::renew(pg::Connection& db, std::string_view udid, T
   // The device's own topic, whatever certificate came since: it accepts no other.
   if (const auto topic = devices[0].get<std::optional<std::string>>(3))
     profile->settings.mdm.set("Topic", *topic);
-  return make(db, *profile, applicant, std::move(seed), now);
+  std::string renews;  // Nothing where the device never showed one: identity was off.
+  if (!devices[0].is_null(4)) renews = std::string(devices[0].get<pg::Bytes>(4).view);
+  return make(db, *profile, applicant, std::move(seed), now, std::move(renews));
 }
 
 }  // namespace mooring::core::enroll

@@ -19,6 +19,10 @@ namespace mooring::core::enroll {
 /// Is there from the start, closed, until somebody stores one of that name.
 inline constexpr std::string_view kDefaultProfile = "default";
 
+/// A profile that renews waits in the device's queue: its challenge, which is good for that device alone,
+/// lives longer than that of a download.
+inline constexpr std::chrono::hours kRenewalLifetime{24 * 7};
+
 struct StoredProfile {
   std::string name;
   std::string json;  ///< As it was put, without read-only keys.
@@ -71,7 +75,8 @@ class Profiles {
   Result<MadeProfile> offer_identity(pg::Connection& db, std::string_view name, const Applicant& applicant,
                                      Time now) const;
   /// The profile of an enrolled device again, with the names it has there and a fresh challenge: to be
-  /// installed over the old one. `udid`: as in devices. Errors: as offer; enrollment_profile.not_enrolled.
+  /// installed over the old one within kRenewalLifetime. `udid`: as in devices. Errors: as offer;
+  /// enrollment_profile.not_enrolled.
   Result<MadeProfile> renew(pg::Connection& db, std::string_view udid, Time now) const;
 
   Result<Surroundings> surroundings(pg::Connection& db) const { return around_(db); }
@@ -80,9 +85,9 @@ class Profiles {
   Result<StoredProfile> open(std::string_view name, std::string_view sealed, std::optional<Time> created,
                              std::optional<Time> updated) const;
   Result<Ticket> ticket_for(pg::Connection& db, const StoredProfile& profile, const Applicant& applicant,
-                            std::string seed, Time now) const;
+                            std::string seed, Time now, std::string renews = {}) const;
   Result<MadeProfile> make(pg::Connection& db, const StoredProfile& profile, const Applicant& applicant,
-                           std::string seed, Time now) const;
+                           std::string seed, Time now, std::string renews = {}) const;
 
   const crypto::SecretBox& secrets_;
   Around around_;

@@ -21,7 +21,8 @@ select t.ord, i.enrollment_id, i.superseded_at,
   exists (select from certificates o where o.serial = t.serial and o.hash <> t.hash),
   r.enrollment_id, coalesce(r.revoked_at, rc.revoked_at) is not null,
   coalesce(c.udid, ''), coalesce(c.serial_number, ''), coalesce(c.user_name, ''),
-  coalesce(c.enrollment_profile, ''), e.id is not null, coalesce(e.enabled, false), coalesce(d.serial_number, ''),
+  coalesce(c.enrollment_profile, ''), e.id is not null, coalesce(e.enabled, false),
+  e.migrated_at is not null, coalesce(d.serial_number, ''),
   (select count(*) from identities n where n.enrollment_id = t.enrollment_id),
   (select count(*) from identities n where n.enrollment_id = t.enrollment_id and n.revoked_at is null)
 from unnest($1::int4[], $2::bytea[], $3::text[], $4::bytea[]) as t(ord, hash, enrollment_id, serial)
@@ -65,9 +66,10 @@ AssociationFacts facts_of(const pg::Row& row) {
           .enrollment_profile = row.text(11),
           .known = row.get<bool>(12),
           .enabled = row.get<bool>(13),
-          .serial_number = row.text(14),
-          .identities = row.int64(15),
-          .live_identities = row.int64(16)};
+          .migrated = row.get<bool>(14),
+          .serial_number = row.text(15),
+          .identities = row.int64(16),
+          .live_identities = row.int64(17)};
 }
 
 Admission admission_of(AssociationFacts& facts, const Verdict& verdict, bool authenticate) {
@@ -213,7 +215,8 @@ std::vector<Result<Admission>> Associations::associate_once(pg::Connection& conn
   return results;
 }
 
-std::int64_t revoke_identities(pg::Connection& connection, std::string_view enrollment, Time now) {
+std::vector<std::string> revoke_identities(pg::Connection& connection, std::string_view enrollment,
+                                           Time now) {
   std::vector<std::string> hashes;
   for (const auto row : connection.exec(kIdentityRevoke, enrollment, now)) {
     hashes.emplace_back(row.get<pg::Bytes>(0).view);
@@ -221,7 +224,7 @@ std::int64_t revoke_identities(pg::Connection& connection, std::string_view enro
   if (!hashes.empty()) {
     revoke_certificates(connection, hashes, RevocationReason::cessation_of_operation, now);
   }
-  return static_cast<std::int64_t>(hashes.size());
+  return hashes;
 }
 
 }  // namespace mooring::core

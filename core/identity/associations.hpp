@@ -79,8 +79,8 @@ class Associations {
 
 /// An enrollment ends: every certificate that speaks for it is revoked, also as a certificate of this
 /// server's authority. Enrolling again takes a new one. `enrollment`: the device channel's. Works inside a
-/// transaction; other servers notice within AssociationOptions::remembered_for. Returns how many were
-/// revoked.
-std::int64_t revoke_identities(pg::Connection& connection, std::string_view enrollment, Time now);
+/// transaction; other servers notice within AssociationOptions::remembered_for. Returns the
+/// hashes of those that were, as bytes.
+std::vector<std::string> revoke_identities(pg::Connection& connection, std::string_view enrollment, Time now);
 
 }  // namespace mooring::core

@@ -113,6 +113,10 @@ void Identity::forget(const std::string& certificate_hash) {
   if (const auto bytes = from_hex(certificate_hash)) associations_.forget(*bytes);
 }
 
+void Identity::forget(std::span<const std::string> hashes) {
+  for (const auto& hash : hashes) associations_.forget(hash);
+}
+
 bool Identity::is_own_header(std::string_view name) const {
   return equal_ignoring_case(name, "Mdm-Signature") ||
          (!header_.empty() && equal_ignoring_case(name, header_));

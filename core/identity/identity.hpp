@@ -42,6 +42,7 @@ class Identity {
   Task<Result<std::string>> enrollment_of(const http::Request* request);
   /// After revoke_identities, so that this server notices at once.
   void forget(const std::string& certificate_hash);
+  void forget(std::span<const std::string> hashes);  ///< As bytes.
   /// Headers that are for Mooring alone.
   bool is_own_header(std::string_view name) const;
 

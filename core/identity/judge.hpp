@@ -41,6 +41,7 @@ struct AssociationFacts {
   // The enrollment:
   bool known = false;
   bool enabled = false;
+  bool migrated = false;      ///< Taken over from another server, which does not say its identities.
   std::string serial_number;  ///< Of its device, as known before this message.
   std::int64_t identities = 0;
   std::int64_t live_identities = 0;  ///< Not revoked.

@@ -10,8 +10,9 @@ namespace {
 constexpr std::size_t kChallengeBytes = 24;
 
 constexpr pg::Statement kCreateChallenge{"scep_create_challenge", R"(
-insert into scep_challenges (hash, created_at, expires_at, one_time, udid, serial_number, user_name, enrollment_profile)
-values ($1, $2, $3, $4, nullif($5, ''), nullif($6, ''), nullif($7, ''), nullif($8, '')))"};
+insert into scep_challenges (hash, created_at, expires_at, one_time, udid, serial_number, user_name, enrollment_profile,
+                             renews)
+values ($1, $2, $3, $4, nullif($5, ''), nullif($6, ''), nullif($7, ''), nullif($8, ''), nullif($9, ''::bytea)))"};
 
 constexpr pg::Statement kPruneChallenges{"scep_prune_challenges", R"(
 delete from scep_challenges where id = any (array(
@@ -24,7 +25,7 @@ std::string create_challenge(pg::Connection& connection, const NewChallenge& cha
   const auto hash = crypto::sha256(text);
   connection.exec(kCreateChallenge, pg::Bytes{crypto::bytes_of(hash)}, now, now + challenge.lifetime,
                   challenge.one_time, challenge.udid, challenge.serial_number, challenge.user_name,
-                  challenge.enrollment_profile);
+                  challenge.enrollment_profile, pg::Bytes{challenge.renews});
   return text;
 }
 

@@ -21,6 +21,9 @@ struct NewChallenge {
   // Who asked, and for which enrollment profile; recorded with the certificate:
   std::string user_name = {};
   std::string enrollment_profile = {};
+  /// SHA-256 of the certificate that the new one renews, as bytes: it then speaks for the same enrollment.
+  /// Empty: it renews none. A certificate that was revoked is renewed no more.
+  std::string renews = {};
 };
 
 /// 24 random bytes as base64url: 32 characters. Works inside a transaction.

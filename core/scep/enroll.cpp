@@ -130,7 +130,6 @@ Result<ScepEndpoint::Ready> ScepEndpoint::make(const scep::Message& message, con
                    .transaction_id = message.transaction_id,
                    .grant = granted};
   row.lane = granted.challenge ? scep_hash(ask.challenge) : row.key_hash;
-  if (granted.renewal) row.renews = scep_hash(message.signer);
   row.certificate = std::move(*certificate);
   return Ready{.row = std::move(row), .reply = std::move(*reply)};
 }
@@ -150,7 +149,7 @@ Task<Result<ScepEndpoint::Answer>> ScepEndpoint::grant(Message message,
     co_return co_await refuse(message, std::move(refusal));
   }
   const std::string subject = ready->row.certificate.subject;
-  const bool renewal = ready->row.grant.renewal;
+  const bool renewal = !ready->row.grant.renews.empty();
   auto stored = co_await store_.store(std::move(ready->row));
   if (!stored) co_return std::unexpected(stored.error());
   if (!stored->done) co_return Answer{};

@@ -83,7 +83,7 @@ Decision decide_renewal(const Known& known, const EnrollmentPolicy& policy, Time
   }
   const std::string hash(crypto::bytes_of(crypto::sha256(known.signer->der)));
   if (known.prior && known.prior->renews == hash) return Repeat{known.prior->der};
-  return Grant{.renewal = true, .binding = known.signer->binding};
+  return Grant{.renewal = true, .binding = known.signer->binding, .renews = hash};
 }
 
 Decision decide_challenge(const Known& known, const EnrollmentPolicy& policy, Time now) {
@@ -97,7 +97,12 @@ Decision decide_challenge(const Known& known, const EnrollmentPolicy& policy, Ti
   if (challenge.expires_at <= now) return refused(FailInfo::bad_request, "its challenge expired");
   if (challenge.one_time && challenge.used)
     return refused(FailInfo::bad_request, "its challenge was used before");
-  return Grant{.challenge = challenge.id, .one_time = challenge.one_time, .binding = challenge.binding};
+  if (challenge.renewed_revoked)
+    return refused(FailInfo::bad_request, "the certificate that it renews is revoked");
+  return Grant{.challenge = challenge.id,
+               .one_time = challenge.one_time,
+               .binding = challenge.binding,
+               .renews = challenge.renews};
 }
 
 }  // namespace

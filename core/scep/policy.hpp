@@ -32,11 +32,13 @@ struct Known {
     bool used = false;
     Time expires_at;
     Binding binding;
+    std::string renews;            ///< Hash of a certificate; empty: none.
+    bool renewed_revoked = false;  ///< That one was, since the challenge was made.
   };
   struct Prior {
     std::string der;
     std::optional<std::int64_t> challenge;
-    std::string renews;  ///< Hash; empty where it was issued for a challenge.
+    std::string renews;  ///< Hash; empty: it renews none.
   };
   struct Signer {
     std::string der;
@@ -61,6 +63,7 @@ struct Grant {
   bool one_time = false;
   bool renewal = false;  ///< Of Known::Signer.
   Binding binding;
+  std::string renews;  ///< Hash of the certificate that this one takes over from; empty: none.
 };
 /// The certificate of before: the answer was lost on its way.
 struct Repeat {

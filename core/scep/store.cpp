@@ -9,7 +9,8 @@ namespace {
 constexpr pg::Statement kScepLookUp{"scep_look_up", R"(
 select i.ord, c.id, c.one_time, c.used_at is not null, c.expires_at, c.udid, c.serial_number, c.user_name,
   c.enrollment_profile, p.der, p.challenge_id, p.renews, s.der, s.not_after,
-  s.revoked_at is not null or d.revoked_at is not null, s.udid, s.serial_number, s.user_name, s.enrollment_profile
+  s.revoked_at is not null or d.revoked_at is not null, s.udid, s.serial_number, s.user_name, s.enrollment_profile,
+  c.renews, coalesce(rc.revoked_at, ri.revoked_at) is not null
 from unnest($1::int4[], $2::bytea[], $3::text[], $4::bytea[], $5::bytea[])
   as i(ord, challenge_hash, transaction_id, key_hash, signer_hash)
 left join scep_challenges c on c.hash = i.challenge_hash
@@ -18,7 +19,9 @@ left join lateral (
   where transaction_id = i.transaction_id and key_hash = i.key_hash and issued_at > $6 and revoked_at is null
   order by issued_at desc limit 1) p on true
 left join certificates s on s.hash = i.signer_hash
-left join identities d on d.hash = i.signer_hash)"};
+left join identities d on d.hash = i.signer_hash
+left join certificates rc on rc.hash = c.renews
+left join identities ri on ri.hash = c.renews)"};
 
 // `used` locks the challenge: of two that use it at once, in whatever processes, the second finds it used.
 constexpr pg::Statement kScepStore{"scep_store", R"(
@@ -64,7 +67,9 @@ Known known_of(const pg::Row& row) {
                                        .one_time = row.get<bool>(2),
                                        .used = row.get<bool>(3),
                                        .expires_at = row.get<Time>(4),
-                                       .binding = binding_of(row, 5)};
+                                       .binding = binding_of(row, 5),
+                                       .renews = bytes_at(row, 19),
+                                       .renewed_revoked = row.get<bool>(20)};
   }
   if (!row.is_null(9)) {
     known.prior = Known::Prior{.der = bytes_at(row, 9),
@@ -116,7 +121,7 @@ std::vector<Stored> store_rows(pg::Connection& connection, std::span<const NewRo
     subjects.emplace_back(row.certificate.subject);
     not_before.push_back(row.certificate.not_before);
     not_after.push_back(row.certificate.not_after);
-    renews.push_back({row.renews});
+    renews.push_back({row.grant.renews});
     challenges.push_back(row.grant.challenge);
     udids.emplace_back(row.grant.binding.udid);
     serial_numbers.emplace_back(row.grant.binding.serial_number);

@@ -28,7 +28,6 @@ struct NewRow {
   std::string hash;
   std::string key_hash;
   std::string transaction_id;
-  std::string renews;  ///< Hash; empty: no renewal.
   Grant grant;
 };
 

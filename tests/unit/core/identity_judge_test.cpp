@@ -141,6 +141,15 @@ INSTANTIATE_TEST_SUITE_P(
                "identity.not_associated"},
         Judged{"AMessageOfAnUnknownEnrollment", [](Facts&, Claim&, AssociationRules&) {},
                "identity.unknown_device"},
+        Judged{"AMessageOfAnEnrollmentThatCameFromAnotherServer",
+               [](Facts& f, Claim&, AssociationRules&) { f.known = f.enabled = f.migrated = true; },
+               "associate"},
+        Judged{"ASecondCertificateOfAnEnrollmentThatCameFromAnotherServer",
+               [](Facts& f, Claim&, AssociationRules&) {
+                 f.known = f.enabled = f.migrated = true;
+                 f.identities = f.live_identities = 1;
+               },
+               "identity.not_associated"},
         Judged{"AMessageOfARemovedEnrollment",
                [](Facts& f, Claim&, AssociationRules&) {
                  f.known = true;

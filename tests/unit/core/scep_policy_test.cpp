@@ -90,6 +90,19 @@ TEST(ScepDecision, AChallengeCountsWhileItIsFreshAndUnused) {
   EXPECT_TRUE(refuses(decide(pkcs_req(""), {}, {}, kPolicyNow), FailInfo::bad_request)) << "none came";
 }
 
+// covers: mdm.A07
+TEST(ScepDecision, AChallengeForARenewalNamesWhatItRenews) {
+  Known known;
+  known.challenge =
+      Known::Challenge{.id = 7, .expires_at = kPolicyNow + std::chrono::hours(1), .renews = "old"};
+  const auto decision = decide(pkcs_req("c"), known, {}, kPolicyNow);
+  ASSERT_TRUE(grants(decision));
+  EXPECT_EQ(std::get<Grant>(decision).renews, "old");
+  EXPECT_FALSE(std::get<Grant>(decision).renewal) << "the request is not signed by it";
+  known.challenge->renewed_revoked = true;
+  EXPECT_TRUE(refuses(decide(pkcs_req("c"), known, {}, kPolicyNow), FailInfo::bad_request));
+}
+
 // covers: mdm.S09
 TEST(ScepDecision, ARepetitionHasTheSameCredential) {
   Known known;
