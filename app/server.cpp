@@ -1,37 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/server.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <atomic>
 #include <boost/asio/steady_timer.hpp>
-#include <filesystem>
 #include <iterator>
 #include <optional>
 
 #include "api/api.hpp"
-#include "api/auth.hpp"
 #include "api/compat/nanomdm/nanomdm.hpp"
-#include "app/data_dir.hpp"
 #include "app/device_identity.hpp"
-#include "app/enroll.hpp"
 #include "app/event_setup.hpp"
+#include "app/foundation.hpp"
 #include "app/push_setup.hpp"
 #include "app/scep.hpp"
-#include "app/tls.hpp"
 #include "base/crypto/crypto_pool.hpp"
 #include "base/crypto/secret_box.hpp"
 #include "base/http/server.hpp"
-#include "base/postgres/embedded.hpp"
-#include "base/postgres/migrations.hpp"
 #include "core/activity.hpp"
 #include "core/checkin.hpp"
 #include "core/device_endpoint.hpp"
 #include "core/janitor.hpp"
-#include "core/migrations.hpp"
 #include "core/outbox/outbox.hpp"
-#include "core/outbox/restore.hpp"
 #include "core/payload_cache.hpp"
 #include "core/report.hpp"
 #include "reconciler/gauges.hpp"
@@ -39,8 +29,6 @@
 
 namespace mooring::app {
 namespace {
-
-namespace fs = std::filesystem;
 
 constexpr std::chrono::seconds kLookAtCertificatesEvery{5};
 
@@ -61,62 +49,10 @@ reconciler::Policy policy_from(const Options& options) {
           .verify_patience = options.duration("verify-patience")};
 }
 
-pg::ConnectOptions connection(const std::string& conninfo, const char* name, bool point_queries = false) {
-  return {.conninfo = conninfo,
-          .application_name = fmt::format("mooring {}", name),
-          .point_queries = point_queries};
-}
-
 core::CheckinOptions checkin_options(const Options& options) {
   const bool allow = options.text("user-authenticate") == "allow";
   return {.user_authenticate =
               allow ? core::UserAuthenticatePolicy::allow : core::UserAuthenticatePolicy::refuse};
-}
-
-/// What outlives the parts that connect to it.
-struct Foundation {
-  std::optional<DataDirLock> lock;
-  std::unique_ptr<pg::EmbeddedPostgres> postgres;
-  std::string conninfo;
-  crypto::SecretBox::Key key{};
-  core::PushOptions push = {};
-  std::unique_ptr<core::CertificateAuthority> authority = nullptr;
-  std::unique_ptr<ListenerTls> device_tls = nullptr;
-  std::unique_ptr<ListenerTls> api_tls = nullptr;
-  std::unique_ptr<core::scep::LegacyCiphers> legacy_ciphers = nullptr;
-  EnrollmentSetup enrollment = {};
-};
-
-Result<Foundation> lay_foundation(const Options& options, Logger& log) {
-  Foundation foundation;
-  const fs::path data_dir = fs::absolute(options.text("data-dir"));
-  auto user = pg::drop_root(data_dir);
-  if (!user) return std::unexpected(user.error());
-  if (!user->empty()) log.info("started by root: now running as another user", {{"user", *user}});
-  std::error_code error;
-  fs::create_directories(data_dir, error);
-  if (error) {
-    return fail(
-        Failure::invalid, "data_dir.create",
-        fmt::format("cannot create {}: {}. Choose another --data-dir.", data_dir.string(), error.message()));
-  }
-  auto lock = DataDirLock::take(data_dir);
-  if (!lock) return std::unexpected(lock.error());
-  foundation.lock.emplace(std::move(*lock));
-  const auto& key_file = options.text("master-key-file");
-  auto key = crypto::load_or_make_master_key(key_file.empty() ? data_dir / "master.key" : fs::path(key_file));
-  if (!key) return std::unexpected(key.error());
-  foundation.key = *key;
-  if (!options.text("database-url").empty()) {
-    foundation.conninfo = options.text("database-url");
-    return foundation;
-  }
-  auto postgres =
-      pg::EmbeddedPostgres::start({.data_dir = data_dir, .bin_dir = options.text("postgres-bin-dir")}, log);
-  if (!postgres) return std::unexpected(postgres.error());
-  foundation.postgres = std::move(*postgres);
-  foundation.conninfo = foundation.postgres->conninfo();
-  return foundation;
 }
 
 http::ServerOptions device_listener_options(const Options& options, const Foundation& foundation) {
@@ -133,48 +69,9 @@ http::ServerOptions api_listener_options(const Options& options, const Foundatio
   return made;
 }
 
-/// The authority, and the certificates that the listeners show.
-Result<> prepare_certificates(Foundation& foundation, const Options& options, const Clock& clock, Logger& log,
-                              Metrics& metrics) {
-  auto authority =
-      open_authority(foundation.conninfo, options, crypto::SecretBox(foundation.key), clock, log, metrics);
-  if (!authority) return std::unexpected(authority.error());
-  foundation.authority = std::make_unique<core::CertificateAuthority>(std::move(*authority));
-  auto device_tls = open_device_tls(options, *foundation.authority, clock, log, metrics);
-  if (!device_tls) return std::unexpected(device_tls.error());
-  foundation.device_tls = std::move(*device_tls);
-  auto api_tls = open_api_tls(options, log, metrics);
-  if (!api_tls) return std::unexpected(api_tls.error());
-  foundation.api_tls = std::move(*api_tls);
-  auto enrollment = prepare_enrollment(options, foundation.key, *foundation.authority, clock);
-  if (!enrollment) return std::unexpected(enrollment.error());
-  foundation.enrollment = std::move(*enrollment);
-  return {};
-}
-
-/// Migrates and makes the first API token; its text, or empty.
-Result<std::string> prepare_database(const std::string& conninfo, const Clock& clock, Logger& log) {
-  try {
-    pg::Connection first(connection(conninfo, "setup"));
-    const auto renew = [&](pg::Connection& c) -> Result<> {
-      core::renew_positions_after_restore(c, log);
-      return {};
-    };
-    auto migrated = pg::migrate(first, core::migrations::embedded_files(), log, renew);
-    if (!migrated) {
-      return std::unexpected(migrated.error());
-    }
-    auto token = api::ensure_first_token(first, clock.now());
-    if (!token) return std::unexpected(token.error());
-    return token->value_or("");
-  } catch (const pg::SqlError& error) {
-    return std::unexpected(pg::to_error(error));
-  }
-}
-
 Result<> prepare_reconciler(const std::string& conninfo, reconciler::Reconciler& reconciler) {
   try {
-    pg::Connection first(connection(conninfo, "setup"));
+    pg::Connection first(connection_to(conninfo, "setup"));
     return reconciler.prepare(first);
   } catch (const pg::SqlError& error) {
     return std::unexpected(pg::to_error(error));
@@ -196,13 +93,13 @@ struct Server::Parts {
         conninfo(foundation.conninfo),
         secrets(foundation.key),
         interest(secrets, keep_bodies(options)),
-        pool({.connect = connection(conninfo, "pool"),
+        pool({.connect = connection_to(conninfo, "pool"),
               .connections = static_cast<std::size_t>(options.integer("database-connections"))},
              log, metrics),
         pusher(io, foundation.push, pool, secrets, clock, log, metrics),
         push_certificate(io, push_source_from(options), pool, secrets, clock, log),
         reconciler(
-            {.connect = connection(conninfo, "reconciler"),
+            {.connect = connection_to(conninfo, "reconciler"),
              .policy = policy_from(options),
              .batch = static_cast<int>(options.integer("reconcile-batch")),
              .poll = options.duration("reconcile-poll")},
@@ -210,20 +107,20 @@ struct Server::Parts {
               pusher.request(enrollments, lane);
             },
             clock, log, metrics),
-        checkins(connection(conninfo, "checkin", true), pool, secrets, interest, clock, log, metrics,
+        checkins(connection_to(conninfo, "checkin", true), pool, secrets, interest, clock, log, metrics,
                  checkin_options(options)),
-        reports(connection(conninfo, "report", true), interest, clock, log, metrics),
+        reports(connection_to(conninfo, "report", true), interest, clock, log, metrics),
         payloads(pool),
-        activity(connection(conninfo, "activity", true), clock, log),
-        identity(
-            make_identity(access, connection(conninfo, "identity", true), crypto_pool, clock, log, metrics)),
+        activity(connection_to(conninfo, "activity", true), clock, log),
+        identity(make_identity(access, connection_to(conninfo, "identity", true), crypto_pool, clock, log,
+                               metrics)),
         auth_proxy(make_auth_proxy(access, io, identity.get(), log)),
         unknown_devices(access.unknown_devices, pool),
         endpoint(
             checkins, reports, payloads, activity, unknown_devices, identity.get(),
             [this] { reconciler.ring(); }, log),
         scep(scep_options(options), *foundation.authority, std::move(foundation.legacy_ciphers),
-             connection(conninfo, "scep", true), pool, crypto_pool, clock, log, metrics),
+             connection_to(conninfo, "scep", true), pool, crypto_pool, clock, log, metrics),
         enrollment(std::move(foundation.enrollment), {.pool = pool,
                                                       .crypto = crypto_pool,
                                                       .secrets = secrets,
@@ -262,14 +159,14 @@ struct Server::Parts {
                  .ring = [this] { reconciler.ring(); },
                  .version = kVersion,
                  .escrow_key_unlock_url = options.text("escrow-key-unlock-url")}),
-        janitor(connection(conninfo, "janitor"),
+        janitor(connection_to(conninfo, "janitor"),
                 {.results = options.duration("retention-results"),
                  .events = options.duration("retention-events"),
                  .events_limit = options.duration("retention-events-limit")},
                 clock, log, metrics),
-        outbox(outbox_options(options, connection(conninfo, "outbox", true)), interest, secrets, clock, log,
-               metrics),
-        gauges(connection(conninfo, "gauges"), clock, log, metrics, options.duration("gauge-interval")),
+        outbox(outbox_options(options, connection_to(conninfo, "outbox", true)), interest, secrets, clock,
+               log, metrics),
+        gauges(connection_to(conninfo, "gauges"), clock, log, metrics, options.duration("gauge-interval")),
         device_listener(io, device_listener_options(options, foundation), device_routes(), log, metrics),
         api_listener(io, api_listener_options(options, foundation), joined(api.routes(), nanomdm.routes()),
                      log, metrics),
@@ -318,7 +215,6 @@ struct Server::Parts {
   reconciler::Gauges gauges;
   http::Server device_listener;
   http::Server api_listener;
-  std::string first_token;
   std::string device_url;
   boost::asio::steady_timer certificate_look;
 };
@@ -345,24 +241,8 @@ Result<std::unique_ptr<Server>> Server::start(boost::asio::any_io_executor execu
                                               const Clock& clock, Logger& log, Metrics& metrics) {
   auto access = device_access(options, log);
   if (!access) return std::unexpected(access.error());
-  auto foundation = lay_foundation(options, log);
+  auto foundation = lay_foundation(options, clock, log, metrics);
   if (!foundation) return std::unexpected(foundation.error());
-  auto token = prepare_database(foundation->conninfo, clock, log);
-  if (!token) return std::unexpected(token.error());
-  if (auto prepared = prepare_certificates(*foundation, options, clock, log, metrics); !prepared) {
-    return std::unexpected(prepared.error());
-  }
-  auto push = push_options_from(options);
-  if (!push) return std::unexpected(push.error());
-  foundation->push = std::move(*push);
-  if (auto prepared =
-          prepare_push(foundation->conninfo, crypto::SecretBox(foundation->key), options, clock, log);
-      !prepared) {
-    return std::unexpected(prepared.error());
-  }
-  auto legacy_ciphers = load_legacy_ciphers(options, log);
-  if (!legacy_ciphers) return std::unexpected(legacy_ciphers.error());
-  foundation->legacy_ciphers = std::move(*legacy_ciphers);
   trust_authority(*access, *foundation->authority);
   metrics
       .gauge("mooring_build_info", "Which build this is.", {{"version", kVersion}, {"compiler", __VERSION__}})
@@ -371,7 +251,6 @@ Result<std::unique_ptr<Server>> Server::start(boost::asio::any_io_executor execu
   std::unique_ptr<Server> server(new Server(std::make_unique<Parts>(
       executor, options, clock, log, metrics, std::move(*foundation), std::move(*access))));
   auto& parts = *server->parts_;
-  parts.first_token = std::move(*token);
   if (auto prepared = prepare_reconciler(parts.conninfo, parts.reconciler); !prepared) {
     return std::unexpected(prepared.error());
   }
@@ -388,7 +267,7 @@ std::string Server::device_url() const { return parts_->device_listener.url(); }
 std::string Server::public_url() const { return parts_->public_url(); }
 void Server::reload_certificates() { parts_->look_at_certificates(true); }
 std::string Server::api_url() const { return parts_->api_listener.url(); }
-const std::string& Server::first_token() const { return parts_->first_token; }
+const std::string& Server::first_token() const { return parts_->foundation.first_token; }
 
 Task<> Server::drain(std::chrono::milliseconds grace) {
   parts_->ready = false;

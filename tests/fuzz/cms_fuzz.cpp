@@ -3,25 +3,20 @@
 // or what holds together. Seeds: made with the openssl command over the content below.
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <string_view>
 
 #include "base/crypto/cms.hpp"
 #include "base/crypto/crypto.hpp"
 #include "base/crypto/detail/quick_signature.hpp"
 #include "base/crypto/x509.hpp"
+#include "tests/fuzz/require.hpp"
 
 namespace {
 
 namespace crypto = mooring::crypto;
 constexpr std::string_view kSignedContent = "<plist/>\r\n";
 
-void require(bool condition, const char* what) {
-  if (condition) return;
-  std::fprintf(stderr, "broken: %s\n", what);
-  std::abort();
-}
+using mooring::fuzz::require;
 
 void check_signed(const crypto::Signed& proven) {
   require(!proven.signer.empty() && !proven.certificates.empty() && !proven.digest.empty(),

@@ -2,24 +2,19 @@
 // Any bytes as the header in which a proxy names a certificate, and as the list of proxies that may.
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <string_view>
 
 #include "base/crypto/x509.hpp"
 #include "base/encoding.hpp"
 #include "core/identity/certificate_header.hpp"
 #include "core/identity/trusted_proxies.hpp"
+#include "tests/fuzz/require.hpp"
 
 namespace {
 
 namespace core = mooring::core;
 
-void require(bool condition, const char* what) {
-  if (condition) return;
-  std::fprintf(stderr, "broken: %s\n", what);
-  std::abort();
-}
+using mooring::fuzz::require;
 
 }  // namespace
 

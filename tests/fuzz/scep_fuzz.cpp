@@ -3,8 +3,6 @@
 // get far. The key of the corpus is scep_key.pem, which protects nothing else.
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <fstream>
 #include <iterator>
 #include <string>
@@ -12,17 +10,14 @@
 
 #include "core/scep/detail/parts.hpp"
 #include "core/scep/policy.hpp"
+#include "tests/fuzz/require.hpp"
 
 namespace {
 
 namespace scep = mooring::core::scep;
 using mooring::crypto::Signer;
 
-void require(bool condition, const char* what) {
-  if (condition) return;
-  std::fprintf(stderr, "broken: %s\n", what);
-  std::abort();
-}
+using mooring::fuzz::require;
 
 // As old as the corpus, so that its signing times are good.
 constexpr mooring::Time kNow{std::chrono::microseconds{1'793'000'000'000'000}};
