@@ -26,6 +26,9 @@ std::string to_lower_ascii(std::string_view text);
 bool equal_ignoring_case(std::string_view a, std::string_view b);
 std::string_view trim(std::string_view text);
 
+/// For text and attribute values of XML and HTML.
+std::string escape_markup(std::string_view text);
+
 /// %XX decoding; `plus_is_space` for query strings. nullopt where an escape is broken.
 std::optional<std::string> percent_decode(std::string_view text, bool plus_is_space);
 

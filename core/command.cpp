@@ -3,30 +3,12 @@
 
 #include <cstring>
 
+#include "base/encoding.hpp"
+
 namespace mooring::core {
 namespace {
 
 constexpr std::size_t kUuidSize = 16;
-
-std::string xml_escaped(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      default:
-        out += c;
-    }
-  }
-  return out;
-}
 
 }  // namespace
 
@@ -83,7 +65,7 @@ std::string command_envelope(std::string_view command, std::string_view command_
   constexpr std::string_view kTail = "</string>\n</dict>\n</plist>\n";
   std::string out;
   out.reserve(kHead.size() + command.size() + kUuid.size() + command_uuid.size() + kTail.size());
-  out.append(kHead).append(command).append(kUuid).append(xml_escaped(command_uuid)).append(kTail);
+  out.append(kHead).append(command).append(kUuid).append(escape_markup(command_uuid)).append(kTail);
   return out;
 }
 

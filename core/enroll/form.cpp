@@ -16,45 +16,19 @@ constexpr std::string_view kStyle =
 
 }  // namespace
 
-std::string escape_html(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      case '\'':
-        out += "&#39;";
-        break;
-      default:
-        out += c;
-    }
-  }
-  return out;
-}
-
 std::string sign_in_html(const Settings& settings, std::string_view user, std::string_view message) {
   const auto& title = settings.organization.empty() ? settings.display_name : settings.organization;
   std::string html = "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">";
   html +=
       "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><title>Sign in</title><style>";
   html += kStyle;
-  html += "</style></head><body><h1>" + escape_html(title) + "</h1><p>Sign in to enroll this device.</p>";
-  if (!message.empty()) html += "<p class=\"wrong\" role=\"alert\">" + escape_html(message) + "</p>";
+  html += "</style></head><body><h1>" + escape_markup(title) + "</h1><p>Sign in to enroll this device.</p>";
+  if (!message.empty()) html += "<p class=\"wrong\" role=\"alert\">" + escape_markup(message) + "</p>";
   html += "<form method=\"post\"><label for=\"username\">Name</label>";
   html +=
       "<input id=\"username\" name=\"username\" autocomplete=\"username\" autocapitalize=\"none\" required "
       "value=\"";
-  html += escape_html(user);
+  html += escape_markup(user);
   html +=
       "\"><label for=\"password\">Password</label><input id=\"password\" name=\"password\" "
       "type=\"password\" ";

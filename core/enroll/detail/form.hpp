@@ -10,7 +10,6 @@
 
 namespace mooring::core::enroll::detail {
 
-std::string escape_html(std::string_view text);
 /// `message`: what was wrong before; empty at first.
 std::string sign_in_html(const Settings& settings, std::string_view user, std::string_view message);
 /// A field of application/x-www-form-urlencoded; nullopt where absent or broken.

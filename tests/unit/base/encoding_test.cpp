@@ -83,6 +83,11 @@ INSTANTIATE_TEST_SUITE_P(Forms, PercentDecode,
                                          DecodeCase{"%4", false, std::nullopt},
                                          DecodeCase{"x%4g", false, std::nullopt}));
 
+TEST(Text, EscapesWhatMarkupWouldRead) {
+  EXPECT_EQ(escape_markup("a<b> & \"c\" 'd'"), "a&lt;b&gt; &amp; &quot;c&quot; &#39;d&#39;");
+  EXPECT_EQ(escape_markup("\xC3\xBC"), "\xC3\xBC");
+}
+
 TEST(Text, ComparesAndTrimsAsciiOnly) {
   EXPECT_EQ(to_lower_ascii("AbZ\xC3\x84"), "abz\xC3\x84");
   EXPECT_TRUE(equal_ignoring_case("Content-Type", "cONTENT-tYPE"));

@@ -1,5 +1,0 @@
-// SPDX-License-Identifier: Apache-2.0
-// The non-template half of Asio and Beast, compiled once (BOOST_*_SEPARATE_COMPILATION).
-#include <boost/asio/impl/src.hpp>
-#include <boost/asio/ssl/impl/src.hpp>
-#include <boost/beast/src.hpp>
