@@ -11,9 +11,9 @@ namespace {
 constexpr char kFieldEnd = '\x1f';
 constexpr char kRecordEnd = '\n';
 
-void append_field(std::string& out, std::string_view text, char end) {
-  for (const char c : text) out += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
-  out += end;
+/// A control character in a device's text would read as the end of a field.
+void clean(std::string& text) {
+  std::ranges::replace_if(text, [](char c) { return static_cast<unsigned char>(c) < 0x20; }, ' ');
 }
 
 std::string upper(std::string_view text) {
@@ -31,6 +31,10 @@ std::string text_or_empty(const plist::Dict& dict, std::string_view key) {
 }  // namespace
 
 ObservedProfiles::ObservedProfiles(std::vector<ObservedProfile> profiles) : profiles_(std::move(profiles)) {
+  for (auto& profile : profiles_) {
+    for (auto* text : {&profile.identifier, &profile.uuid, &profile.display_name, &profile.source})
+      clean(*text);
+  }
   std::ranges::sort(profiles_, [](const ObservedProfile& a, const ObservedProfile& b) {
     return std::tie(a.identifier, a.uuid) < std::tie(b.identifier, b.uuid);
   });
@@ -63,10 +67,8 @@ const ObservedProfile* ObservedProfiles::find(std::string_view identifier) const
 std::string ObservedProfiles::encode() const {
   std::string out;
   for (const auto& profile : profiles_) {
-    append_field(out, profile.identifier, kFieldEnd);
-    append_field(out, profile.uuid, kFieldEnd);
-    append_field(out, profile.display_name, kFieldEnd);
-    append_field(out, profile.source, kRecordEnd);
+    out.append(profile.identifier).append(1, kFieldEnd).append(profile.uuid).append(1, kFieldEnd);
+    out.append(profile.display_name).append(1, kFieldEnd).append(profile.source).append(1, kRecordEnd);
   }
   return out;
 }

@@ -57,7 +57,7 @@ TEST(CryptoPoolTest, KeysAndCertificatesGoBetweenThreads) {
           io,
           run_into<std::string>(
               &pool,
-              [&]() -> Result<std::string> {
+              [&, i]() -> Result<std::string> {
                 const auto made = make_holder("made there", &authority);
                 auto der = sign_detached("content", i % 2 == 0 ? made.signer() : holder.signer());
                 const auto proven = verify_detached(*der, "content");
