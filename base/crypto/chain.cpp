@@ -24,15 +24,17 @@ StorePtr store_of(std::span<const std::string> roots) {
   StorePtr store(X509_STORE_new());
   if (store == nullptr) return nullptr;
   for (const auto& der : roots) {
-    const auto root = detail::read_x509(der, detail::context());
-    if (root != nullptr) X509_STORE_add_cert(store.get(), root.get());
+    X509* const root = detail::remembered_x509(der);
+    if (root != nullptr) X509_STORE_add_cert(store.get(), root);
   }
   return store;
 }
 
-detail::X509Stack stack_of(std::span<const std::string> ders) {
+/// Without the leaf, which a signed message holds as well.
+detail::X509Stack stack_of(std::span<const std::string> ders, std::string_view leaf) {
   detail::X509Stack stack(sk_X509_new_null());
   for (const auto& der : ders) {
+    if (der == leaf) continue;
     auto one = detail::read_x509(der, detail::context());
     if (one != nullptr && sk_X509_push(stack.get(), one.get()) > 0) (void)one.release();
   }
@@ -81,20 +83,23 @@ std::unexpected<Error> refused(int why) {
 
 }  // namespace
 
-Result<> check_chain(std::string_view leaf_der, const ChainCheck& check) {
+Result<Certificate> read_checked(std::string_view leaf_der, const ChainCheck& check) {
   const auto leaf = detail::read_x509(leaf_der, detail::context());
-  const auto not_before = leaf ? detail::time_of(X509_get0_notBefore(leaf.get())) : std::nullopt;
-  const auto not_after = leaf ? detail::time_of(X509_get0_notAfter(leaf.get())) : std::nullopt;
-  const auto store = store_of(check.roots);
-  const auto intermediates = stack_of(check.intermediates);
-  if (!not_before || !not_after || store == nullptr) {
+  auto certificate = leaf ? detail::describe(leaf.get(), leaf_der)
+                          : fail(Failure::invalid, "certificate.malformed", "not a certificate in DER form");
+  if (!certificate) {
     detail::take_error();
-    return fail(Failure::invalid, "certificate.untrusted", "the certificate cannot be read");
+    return certificate;
   }
+  const auto store = store_of(check.roots);
+  const auto intermediates = stack_of(check.intermediates, leaf_der);
+  if (store == nullptr) return refused(X509_V_ERR_OUT_OF_MEM);
   // Within the tolerance the chain is judged as of the nearest moment at which the leaf was valid.
   Time at = check.at;
-  if (at < *not_before && *not_before - at <= check.skew) at = *not_before;
-  const Time last = *not_after - std::chrono::seconds(1);  // OpenSSL takes not_after itself for too late.
+  if (at < certificate->not_before && certificate->not_before - at <= check.skew)
+    at = certificate->not_before;
+  const Time last =
+      certificate->not_after - std::chrono::seconds(1);  // OpenSSL takes not_after itself for too late.
   if (at > last && at - last <= check.skew + check.grace) at = last;
   const int why = verify_at(leaf.get(), store.get(), intermediates.get(), at);
   detail::take_error();
@@ -106,7 +111,14 @@ Result<> check_chain(std::string_view leaf_der, const ChainCheck& check) {
             ? "the certificate was not issued for client authentication (extended key usage clientAuth)"
             : "the certificate was not issued for server authentication (extended key usage serverAuth)");
   }
-  return {};
+  return certificate;
+}
+
+Result<> check_chain(std::string_view leaf_der, const ChainCheck& check) {
+  const auto checked = read_checked(leaf_der, check);
+  if (checked) return {};
+  if (checked.error().code != "certificate.malformed") return std::unexpected(checked.error());
+  return fail(Failure::invalid, "certificate.untrusted", "the certificate cannot be read");
 }
 
 }  // namespace mooring::crypto

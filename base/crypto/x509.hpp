@@ -82,6 +82,8 @@ struct ChainCheck {
 /// better, RSA keys of 1024 bits and more.
 /// Errors: certificate.untrusted, certificate.expired, certificate.not_yet_valid, certificate.purpose.
 Result<> check_chain(std::string_view leaf_der, const ChainCheck& check);
+/// Certificate::from_der and check_chain, reading the certificate once. Errors of both.
+Result<Certificate> read_checked(std::string_view leaf_der, const ChainCheck& check);
 
 struct NewCertificate {
   std::vector<NameAttribute> subject;

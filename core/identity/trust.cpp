@@ -18,20 +18,20 @@ Result<TrustedCertificate> Trust::check(std::string_view der, std::span<const st
   if (auto known = known_.get(hash); known && known->from <= now && now < known->until) {
     return std::move(known->certificate);
   }
-  auto certificate = crypto::Certificate::from_der(der);
+  const auto certificate = options_.chain
+                               ? crypto::read_checked(der, {.roots = options_.anchors,
+                                                            .intermediates = others,
+                                                            .purpose = crypto::Purpose::client_auth,
+                                                            .at = now,
+                                                            .skew = options_.skew,
+                                                            .grace = options_.expired_grace})
+                               : crypto::Certificate::from_der(der);
   if (!certificate) return std::unexpected(certificate.error());
   Known known{
       .certificate = {.hash = hash, .serial = certificate->serial, .not_after = certificate->not_after},
       .from = now,
       .until = now + kCheckedAgain};
   if (options_.chain) {
-    const auto good = crypto::check_chain(der, {.roots = options_.anchors,
-                                                .intermediates = others,
-                                                .purpose = crypto::Purpose::client_auth,
-                                                .at = now,
-                                                .skew = options_.skew,
-                                                .grace = options_.expired_grace});
-    if (!good) return std::unexpected(good.error());
     known.until =
         std::min<Time>(known.until, certificate->not_after + options_.skew + options_.expired_grace);
   }

@@ -8,6 +8,8 @@
 
 #include <array>
 #include <ctime>
+#include <utility>
+#include <vector>
 
 namespace mooring::crypto::detail {
 namespace {
@@ -15,6 +17,9 @@ namespace {
 thread_local OSSL_LIB_CTX* own_context = nullptr;
 thread_local OSSL_PROVIDER* own_provider = nullptr;
 
+thread_local std::vector<std::pair<std::string, X509Ptr>> remembered;
+
+constexpr std::size_t kRemembered = 32;
 constexpr std::size_t kLargestCertificate = std::size_t{1} << 20U;
 
 }  // namespace
@@ -24,12 +29,14 @@ void free_certificates(STACK_OF(X509) * certificates) { sk_X509_pop_free(certifi
 OSSL_LIB_CTX* context() { return own_context; }
 
 ThreadContext::ThreadContext() {
+  remembered.clear();
   own_context = OSSL_LIB_CTX_new();
   // By name: once any provider is loaded OpenSSL no longer loads this one by itself.
   if (own_context != nullptr) own_provider = OSSL_PROVIDER_load(own_context, "default");
 }
 
 ThreadContext::~ThreadContext() {
+  remembered.clear();
   OPENSSL_thread_stop_ex(own_context);
   if (own_provider != nullptr) OSSL_PROVIDER_unload(own_provider);
   OSSL_LIB_CTX_free(own_context);
@@ -87,6 +94,16 @@ X509Ptr read_x509(std::string_view der, OSSL_LIB_CTX* context) {
   X509Ptr certificate(raw);
   if (certificate == nullptr || at != end) return nullptr;
   return certificate;
+}
+
+X509* remembered_x509(std::string_view der) {
+  for (const auto& [known, x509] : remembered) {
+    if (known == der) return x509.get();
+  }
+  auto x509 = read_x509(der, context());
+  if (x509 == nullptr) return nullptr;
+  if (remembered.size() == kRemembered) remembered.erase(remembered.begin());
+  return remembered.emplace_back(der, std::move(x509)).second.get();
 }
 
 bool is_usable(const EVP_PKEY* key) {

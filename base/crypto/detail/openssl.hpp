@@ -75,6 +75,9 @@ std::string der_of(Object* object, Write write) {
 
 /// Null where the bytes are not exactly one certificate. In `context`: context(), or null to sign with.
 X509Ptr read_x509(std::string_view der, OSSL_LIB_CTX* context);
+/// In the thread's context and owned by it, which remembers the last few: for authorities, which are asked
+/// for again and again, and are dear to read. Null where malformed. Good until the next call.
+X509* remembered_x509(std::string_view der);
 /// What a certificate says, from OpenSSL's object of it and the bytes it was read from or written to.
 Result<Certificate> describe(X509* x509, std::string_view der);
 /// RSA of 1024 to 8192 bits, or EC on P-256, P-384, P-521: what devices have, and what costs little to check.
