@@ -17,7 +17,7 @@
 namespace mooring::test {
 namespace {
 
-constexpr const char* kProgram = "/usr/bin/nghttpd";
+constexpr const char* kProgram = "/usr/sbin/nghttpd";
 constexpr std::chrono::seconds kPatience{10};
 
 sockaddr_in local_address(std::uint16_t port) {
