@@ -22,7 +22,6 @@ namespace mooring::bench {
 namespace {
 
 constexpr std::size_t kJudgedConnections = 32;  // where the aim for p99 applies
-constexpr auto kQuietPatience = std::chrono::seconds(120);
 
 struct Options {
   std::string binary = "build/release/mooring";
@@ -79,7 +78,6 @@ class Bench {
   void commands();
   void storage();
 
-  void wait_until_quiet();
   void queue(const std::string& uuid, const std::vector<std::string>& udids, std::size_t payload);
   void add_row(Table& table, std::size_t connections, const Measured& measured, double baseline);
   void judge(std::size_t connections, const Measured& measured);
@@ -126,16 +124,6 @@ void Bench::finish(Table table, const std::string& what, double limit) {
   report_.aim({what + ", errors at all numbers of connections", "errors", static_cast<double>(errors_), 1});
   worst_cpu_ = worst_p99_ = 0;
   errors_ = 0;
-}
-
-/// Until no device waits for a pass.
-void Bench::wait_until_quiet() {
-  const auto begin = std::chrono::steady_clock::now();
-  while (number(database_, "select count(*) from (select from reconcile where due_at <= now() limit 1) d") >
-         0) {
-    if (std::chrono::steady_clock::now() - begin > kQuietPatience) give_up("the reconciler does not finish");
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
-  }
 }
 
 void Bench::baselines() {
@@ -186,7 +174,7 @@ void Bench::enrollment() {
     const auto begin = server_.cpu();
     EnrollScenario scenario(fleet_, from, from + options_.enrollments);
     const auto measured = measure(connections, scenario, server_.device_port());
-    wait_until_quiet();
+    wait_until_quiet(database_);
     const double all = (server_.cpu() - begin).total() * 1e3 / static_cast<double>(options_.enrollments);
     add_row(table, connections, measured, http_costs_[i]);
     table.rows.back().emplace_back(Figure{all, 3});
@@ -203,13 +191,13 @@ void Bench::settle() {
     drive(server_.device_port(), kJudgedConnections, rest);
   }
   for (std::int64_t left = 1; left > 0;) {
-    wait_until_quiet();
+    wait_until_quiet(database_);
     DrainScenario scenario(fleet_);
     if (drive(server_.device_port(), kJudgedConnections, scenario).errors > 0)
       give_up("devices could not settle");
     left = scenario.commands();
   }
-  wait_until_quiet();
+  wait_until_quiet(database_);
   if (number(database_, "select count(*) from reconcile where converged_generation < generation") > 0) {
     give_up("the fleet did not converge");
   }

@@ -217,9 +217,9 @@ class TlsBench {
       std::filesystem::permissions(*key, std::filesystem::perms::all);
     }
     const RawServer raw(server, directory_);
-    const ServerProcess mooring(
-        options_.binary, directory_ / ("data-" + keys),
-        {"--device-tls-cert=" + server.certificate, "--device-tls-key=" + server.key});
+    const ServerProcess mooring(options_.binary, directory_ / ("data-" + keys),
+                                {"--device-identity=off", "--device-tls-cert=" + server.certificate,
+                                 "--device-tls-key=" + server.key});
     for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
       const auto by_raw = visits(client, raw.port(), version, [&] { return raw.cpu(); });
       const auto by_mooring =

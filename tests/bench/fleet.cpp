@@ -3,6 +3,9 @@
 
 #include <fmt/format.h>
 
+#include <chrono>
+#include <thread>
+
 #include "base/plist/plist.hpp"
 #include "base/random.hpp"
 #include "director/assignments.hpp"
@@ -135,6 +138,16 @@ void make_converged_fleet(pg::Connection& connection, int devices, Time now) {
 void make_bare_enrollments(pg::Connection& connection, int devices) {
   connection.exec(kBare, std::int32_t{devices});
   connection.script("vacuum analyze");
+}
+
+void wait_until_quiet(pg::Connection& connection) {
+  constexpr auto kQuietPatience = std::chrono::seconds(120);
+  const auto begin = std::chrono::steady_clock::now();
+  while (number(connection, "select count(*) from (select from reconcile where due_at <= now() limit 1) d") >
+         0) {
+    if (std::chrono::steady_clock::now() - begin > kQuietPatience) give_up("the reconciler does not finish");
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
 }
 
 std::int64_t number(pg::Connection& connection, const std::string& sql) {

@@ -25,6 +25,9 @@ void make_converged_fleet(pg::Connection& connection, int devices, Time now);
 /// Enabled enrollments and nothing more: E1, E2, ... as targets of commands.
 void make_bare_enrollments(pg::Connection& connection, int devices);
 
+/// Until no device waits for a pass.
+void wait_until_quiet(pg::Connection& connection);
+
 std::int64_t number(pg::Connection& connection, const std::string& sql);
 
 }  // namespace mooring::bench

@@ -44,24 +44,20 @@ std::string read_announcement(int out) {
 }  // namespace
 
 ServerProcess::ServerProcess(const std::string& binary, const std::filesystem::path& data_dir,
-                             const std::vector<std::string>& tls)
+                             const std::vector<std::string>& options)
     : data_dir_(data_dir) {
   try {
-    spawn(binary, tls);
+    spawn(binary, options);
   } catch (...) {
     stop();
     throw;
   }
 }
 
-void ServerProcess::spawn(const std::string& binary, const std::vector<std::string>& tls) {
-  std::vector<std::string> command{binary,
-                                   "serve",
-                                   "--device-identity=off",
-                                   "--device-listen=127.0.0.1:0",
-                                   "--api-listen=127.0.0.1:0",
+void ServerProcess::spawn(const std::string& binary, const std::vector<std::string>& options) {
+  std::vector<std::string> command{binary, "serve", "--device-listen=127.0.0.1:0", "--api-listen=127.0.0.1:0",
                                    "--data-dir=" + data_dir_.string()};
-  command.insert(command.end(), tls.begin(), tls.end());
+  command.insert(command.end(), options.begin(), options.end());
   std::vector<char*> argv;
   for (auto& part : command) argv.push_back(part.data());
   argv.push_back(nullptr);

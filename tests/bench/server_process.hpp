@@ -15,7 +15,7 @@ class ServerProcess {
  public:
   /// Starts `binary` in an empty `data_dir` and waits until it says where it listens.
   ServerProcess(const std::string& binary, const std::filesystem::path& data_dir,
-                const std::vector<std::string>& tls = {"--device-tls=off"});
+                const std::vector<std::string>& options = {"--device-identity=off", "--device-tls=off"});
   ~ServerProcess();
   ServerProcess(const ServerProcess&) = delete;
   ServerProcess& operator=(const ServerProcess&) = delete;
@@ -35,7 +35,7 @@ class ServerProcess {
   Cpu cpu() const;
 
  private:
-  void spawn(const std::string& binary, const std::vector<std::string>& tls);
+  void spawn(const std::string& binary, const std::vector<std::string>& options);
   void listen_to(int out);
   void stop();
 
