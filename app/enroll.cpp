@@ -58,10 +58,7 @@ Result<core::enroll::CredentialOptions> credential_options(const Options& option
                                            .search_filter = options.text("enroll-ldap-filter"),
                                            .service_dn = options.text("enroll-ldap-service-dn"),
                                            .timeout = options.duration("enroll-ldap-timeout")};
-  if (directory.bind_dn.empty() == directory.search_base.empty()) {
-    return fail(Failure::invalid, "options.ldap",
-                "--enroll-ldap-url needs --enroll-ldap-bind-dn or --enroll-ldap-search-base, and not both");
-  }
+  if (auto good = core::enroll::check_options(directory); !good) return std::unexpected(good.error());
   if (const auto& file = options.text("enroll-ldap-service-password-file"); !file.empty()) {
     const auto text = read_file("enroll-ldap-service-password-file", file);
     if (!text) return std::unexpected(text.error());

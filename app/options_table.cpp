@@ -100,7 +100,7 @@ std::span<const OptionSpec> serve_options() {
                  "refuse",
                  "What a Mac is told when a network or mobile user logs in (UserAuthenticate): refuse leaves "
                  "the user unmanaged for that session, allow brings the user's channel up without asking for "
-                 "a password.",
+                 "a password: Mooring checks none here, the Mac's own login is what counts.",
                  {"refuse", "allow"}},
       OptionSpec{"scep-challenge",
                  OptionType::text,

@@ -32,6 +32,11 @@ select id, bootstrap_token from known)"};
 Task<Result<CheckinOutcome>> BootstrapTokens::set(EnrollmentId enrollment, plist::Dict message,
                                                   MessageContext context) {
   const plist::Data* token = message.data("BootstrapToken");
+  if (token == nullptr && message.find("BootstrapToken") != nullptr) {
+    // Absent or empty means to forget the stored one; this means nothing.
+    co_return fail(Failure::invalid, "checkin.bad_token",
+                   "SetBootstrapToken with a BootstrapToken that is no data");
+  }
   std::optional<std::string> sealed;
   if (token != nullptr && !token->bytes.empty()) {
     sealed = s_.secrets.seal(token->bytes, bootstrap_token_context(enrollment));

@@ -13,7 +13,7 @@ class BootstrapTokens {
  public:
   explicit BootstrapTokens(CheckinServices services) : s_(services) {}
 
-  // Errors: checkin.unknown_enrollment.
+  // Errors: checkin.unknown_enrollment; of set also checkin.bad_token.
   /// A missing or empty token deletes the stored one.
   Task<Result<CheckinOutcome>> set(EnrollmentId enrollment, plist::Dict message, MessageContext context);
   /// An empty reply where none is stored. Errors also: secret.damaged.

@@ -130,11 +130,13 @@ Task<http::Response> EnrollEndpoint::account(http::Request request) {
     if (!machine) co_return refuse(request, Way::account, machine.error());
     const auto info = plist::parse_dict(machine->content);
     if (!info) co_return refuse(request, Way::account, info.error());
-    // Absent where the person's privacy demands it (mdm-byod).
+    // A User Enrollment (mdm-byod) goes by a name of its own, whatever is said here: a certificate for this
+    // UDID would not speak for it.
+    const bool named = profile->settings.account_driven->version != "mdm-byod";
     const auto* udid = info->string("UDID");
     const auto* serial = info->string("SERIAL");
-    if (udid != nullptr && detail::is_device_name(*udid)) applicant.udid = *udid;
-    if (serial != nullptr && detail::is_device_name(*serial)) applicant.serial_number = *serial;
+    if (named && udid != nullptr && detail::is_device_name(*udid)) applicant.udid = *udid;
+    if (named && serial != nullptr && detail::is_device_name(*serial)) applicant.serial_number = *serial;
   }
   auto taken = co_await take_token(detail::kAccountToken, name, std::move(token));
   if (!taken) {

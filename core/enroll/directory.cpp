@@ -100,6 +100,24 @@ Result<std::string> find_entry(LDAP* ldap, const DirectoryOptions& options, cons
 
 }  // namespace
 
+Result<> check_options(const DirectoryOptions& options) {
+  const auto bad = [](const char* why) { return fail(Failure::invalid, "options.ldap", why); };
+  if (!options.url.starts_with("ldap://") && !options.url.starts_with("ldaps://") &&
+      !options.url.starts_with("ldapi://")) {
+    return bad("--enroll-ldap-url must begin with ldap://, ldaps:// or ldapi://");
+  }
+  if (options.bind_dn.empty() == options.search_base.empty()) {
+    return bad("--enroll-ldap-url needs --enroll-ldap-bind-dn or --enroll-ldap-search-base, and not both");
+  }
+  if (!options.bind_dn.empty() && !options.bind_dn.contains("{user}")) {
+    return bad("--enroll-ldap-bind-dn must hold {user}: without it any name goes with one entry's password");
+  }
+  if (options.bind_dn.empty() && !options.search_filter.contains("{user}")) {
+    return bad("--enroll-ldap-filter must hold {user}: without it any name goes with one entry's password");
+  }
+  return {};
+}
+
 std::string escape_filter(std::string_view text) {
   std::string out;
   for (const char c : text) {

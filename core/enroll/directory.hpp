@@ -22,6 +22,10 @@ struct DirectoryOptions {
   std::chrono::milliseconds timeout{5000};  ///< For each step.
 };
 
+/// Whether a password proves who gave it: exactly one of bind_dn and search_base, and {user} in it (in
+/// search_filter), or any name would do with one entry's password. Errors: options.ldap.
+Result<> check_options(const DirectoryOptions& options);
+
 /// Blocks: not for the io thread. Safe from any thread: every call has a connection of its own.
 class Directory {
  public:

@@ -65,12 +65,12 @@ std::string profile_service(const StoredProfile& profile, const std::string& dev
       {"PayloadIdentifier", identifier + ".service"},
       {"PayloadUUID", crypto::Uuid::derived("profile service", token).text()},
       {"PayloadDisplayName", settings.display_name},
-      {"PayloadOrganization", settings.organization},
-      {"PayloadDescription", settings.description},
       {"PayloadContent",
        plist::Dict{{"URL", device_url + "/ota/phase23"},
                    {"DeviceAttributes", plist::Array{"UDID", "VERSION", "PRODUCT", "SERIAL", "MEID", "IMEI"}},
                    {"Challenge", token}}}};
+  if (!settings.organization.empty()) dict.set("PayloadOrganization", settings.organization);
+  if (!settings.description.empty()) dict.set("PayloadDescription", settings.description);
   return plist::to_xml(dict);
 }
 

@@ -87,6 +87,9 @@ Result<> check_scep(const plist::Dict& scep) {
   if (const auto* url = scep.string("URL"); url != nullptr && !url->starts_with("http")) {
     return invalid("scep.URL", "must be a URL that begins with https:// or http://");
   }
+  if (const auto* type = scep.string("Key Type"); type != nullptr && *type != "RSA") {
+    return invalid("scep.Key Type", "must be RSA: SCEP on devices knows no other");
+  }
   const auto* subject = scep.array("Subject");
   for (std::size_t i = 0; subject != nullptr && i < subject->size(); ++i) {
     for (const auto& pair : *(*subject)[i].as<plist::Array>()) {

@@ -46,7 +46,9 @@ Result<Verdict> judge_unassociated(const AssociationFacts& facts, const Claim& c
     return refuse_identity("identity.removed", "the enrollment was removed: the device has to enroll again");
   }
   if (facts.issued && bound(facts) && !facts.renewed_revoked) return Verdict{.associate = true};
-  if (facts.identities == 0 && (rules.retro || facts.migrated)) return Verdict{.associate = true};
+  // One that was unenrolled before its device ever came is not taken over any more.
+  const bool moves_here = facts.migrated && facts.enabled;
+  if (facts.identities == 0 && (rules.retro || moves_here)) return Verdict{.associate = true};
   if (facts.identities == 0 && !facts.known) {
     return refuse_identity("identity.unknown_device", "nothing is known of this enrollment");
   }

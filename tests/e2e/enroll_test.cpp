@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The real server over TLS: a profile is opened by the API, fetched by curl, and verified by openssl.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -66,6 +67,9 @@ struct Enroll : testing::Test {
     return run_program(arguments).output;
   }
 
+  /// A simulated device enrolls by "people".
+  void check_enrollment();
+
   ScratchDirectory files;
   std::unique_ptr<app::ServerProcess> server;
 };
@@ -103,9 +107,37 @@ TEST_F(Enroll, AProfileFromTheRealServerIsTrustedByOpensslAndAppleSchema) {
       << "the listener's certificate comes from that root";
 }
 
-// covers: mdm.E03, seed.12
+// covers: seed.06, mdm.S02
+TEST_F(Enroll, TheClassicLayoutIsThere) {
+  put("default", R"({"access": "open", "mdm": {"Topic": "com.apple.mgmt.e2e"}})");
+  for (const char* path : {"/enroll", "/mdm/enroll", "/ota/enroll", "/scep?operation=GetCACaps"}) {
+    EXPECT_EQ(curl({"-k"}, path), "200") << path;
+  }
+  EXPECT_EQ(curl({"-k"}, "/scep?operation=GetCACaps&message=" + std::string(65536, 'x')), "200")
+      << "a SCEP message in the target may be that long";
+  const plist::Dict who{{"UDID", "UDID-1"}, {"Topic", "com.apple.mgmt.e2e"}};
+  const auto send = [&](const std::string& path, const char* key, const char* value) {
+    auto message = who;
+    message.set(key, value);
+    return curl({"-k", "-X", "PUT", "--data-binary", "@" + files.write("message", plist::to_xml(message))},
+                path);
+  };
+  EXPECT_EQ(send("/mdm/checkin", "MessageType", "Authenticate"), "200");
+  EXPECT_EQ(send("/mdm/connect", "Status", "Idle"), "200");
+  EXPECT_EQ(send("/mdm/connect", "MessageType", "Authenticate"), "400") << "no report";
+}
+
+// covers: mdm.E02, mdm.E03, seed.12
 TEST_F(Enroll, ASimulatedDeviceGetsItsCertificateWithTheProfilesChallenge) {
-  put("people", R"({"access": "basic", "mdm": {"Topic": "com.apple.mgmt.e2e"}})");
+  for (const char* is_signed : {"true", "false"}) {
+    put("people",
+        fmt::format(R"({{"access": "basic", "signed": {}, "mdm": {{"Topic": "com.apple.mgmt.e2e"}}}})",
+                    is_signed));
+    check_enrollment();
+  }
+}
+
+void Enroll::check_enrollment() {
   ASSERT_EQ(curl({"-k", "-u", "ada:lovelace"}, "/enroll/people"), "200");
   const auto seen = simulator::read_enrollment_profile(files.read("body"));
   ASSERT_TRUE(seen) << seen.error().message;

@@ -104,7 +104,9 @@ struct DeviceIdentity : testing::Test {
     request.body = plist::to_xml(message);
     enrollment.sign(request);
     http::Client client(io.get_executor(), server->announcement().device_url,
-                        http::ClientOptions{.tls = {.trust = enrollment.profile.trust}});
+                        http::ClientOptions{.tls = enrollment.profile.sign_message
+                                                       ? http::ClientTls{.trust = enrollment.profile.trust}
+                                                       : enrollment.tls()});
     auto answer = wait_for(io, client.send(std::move(request)));
     EXPECT_TRUE(answer) << answer.error().message;
     return answer ? std::move(*answer) : http::Response{.status = 0};
@@ -178,6 +180,19 @@ TEST_F(DeviceIdentity, WhoGaveCredentialsIsKnownOfTheDeviceAndInItsEvents) {
   EXPECT_EQ(events["items"][0]["detail"]["certificate_hash"], identity->certificate.hash());
 }
 
+// covers: mdm.A02
+TEST_F(DeviceIdentity, ADeviceThatSignsNothingIsKnownByItsTlsCertificate) {
+  api("PUT", "/v1/enrollment-profiles/people",
+      R"({"access": "basic", "mdm": {"Topic": "com.apple.mgmt.e2e", "SignMessage": false}})");
+  enroll();
+  ASSERT_FALSE(identity->profile.sign_message);
+  EXPECT_EQ(put(*identity, idle()).status, 200);
+  auto anonymous = *identity;
+  anonymous.certificate = old_authority.certificate;
+  anonymous.key = old_authority.key;
+  EXPECT_EQ(put(anonymous, idle()).status, 400);
+}
+
 // covers: mdm.A07
 TEST_F(DeviceIdentity, AProfileSentAgainRenewsTheCertificateInWhateverOrderTheDeviceSpeaks) {
   enroll();
@@ -212,6 +227,9 @@ TEST_F(DeviceIdentity, UnenrollingByTheApiRevokesWhatSpokeForTheDevice) {
   EXPECT_EQ(put(*identity, idle()).status, 400) << "at once, not when a cache forgets";
   EXPECT_EQ(put(*identity, authenticate()).status, 400);
   EXPECT_EQ(api("GET", "/v1/devices/C02X")["enrolled"], false);
+  const auto events = api("GET", "/v1/events?device=C02X&topic=mdm.CheckOut");
+  ASSERT_EQ(events["items"].size(), 1U) << events;
+  EXPECT_EQ(events["items"][0]["detail"]["by"], "administrator");
   EXPECT_EQ(api("POST", "/v1/devices/C02X/unenroll")["revoked_certificates"], 0);
   const auto again = enroll_by_profile();
   check_in(again);

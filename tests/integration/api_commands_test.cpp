@@ -41,7 +41,7 @@ struct ApiCommands : ::testing::Test {
   std::string udid = device->identity().udid;
 };
 
-// covers: mdm.Q08
+// covers: mdm.Q08, seed.25
 TEST_F(ApiCommands, OneCommandGoesToManyAndUnknownIdsFailNoOther) {
   const auto other = api.world.make_device(1);
   api.world.enroll(*other);

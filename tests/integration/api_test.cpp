@@ -364,6 +364,7 @@ TEST_F(Api, WithoutAPushServiceItSaysSo) {
   EXPECT_EQ(answer.code(), "push.not_configured");
 }
 
+// covers: seed.04
 TEST(ApiPush, WakesADevice) {
   ApiFixture api(true);
   const auto device = api.world.make_device();

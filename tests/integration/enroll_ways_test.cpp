@@ -187,14 +187,17 @@ TEST_F(Account, SignsInAndGetsAProfileOnce) {
   ASSERT_THAT(location, StartsWith(std::string(kLogin)));
   const auto bearer = "Bearer " + location.substr(kLogin.size());
 
-  const auto given = server->post("/enroll/byod/account", message(somebody("iPhone"), "", "", ""), bearer);
+  const auto given = server->post("/enroll/byod/account", message(somebody("iPhone"), ""), bearer);
   ASSERT_EQ(given.status, 200) << given.body;
   const auto profile = EnrollFixture::read(given.body);
   EXPECT_EQ(to_string(schema::Schema::apple().check_profile(profile)), "");
   const auto mdm = EnrollFixture::payload(profile, "com.apple.mdm");
   EXPECT_EQ(*mdm.string("EnrollmentMode"), "BYOD");
   EXPECT_EQ(*mdm.string("AssignedManagedAppleID"), "ada@example.org");
-  EXPECT_EQ(server->challenge_column(EnrollFixture::challenge_of(given.body), "user_name"), "ada");
+  const auto challenge = EnrollFixture::challenge_of(given.body);
+  EXPECT_EQ(server->challenge_column(challenge, "user_name"), "ada");
+  EXPECT_EQ(server->challenge_column(challenge, "udid"), "-")
+      << "a User Enrollment does not go by the UDID, even where the device tells it";
   EXPECT_EQ(server->post("/enroll/byod/account", "", bearer).status, 401) << "a token is good once";
 }
 

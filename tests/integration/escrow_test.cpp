@@ -61,12 +61,17 @@ TEST_F(Escrow, ABootstrapTokenIsReturnedUntilItIsDeletedOrReplaced) {
   EXPECT_EQ(get(), "newer");
   set("");
   EXPECT_EQ(get(), "none") << "an empty token deletes";
+  set("kept");
+  auto text = message("SetBootstrapToken", kMac);
+  text.set("BootstrapToken", "a text");
+  EXPECT_EQ(world.put("/mdm", text).status, 400);
+  EXPECT_EQ(get(), "kept") << "what is no token deletes none";
   set(std::string("\0\xFF binary", 9));
   EXPECT_EQ(get(), std::string("\0\xFF binary", 9));
   world.put("/mdm", message("SetBootstrapToken", kMac));
   EXPECT_EQ(get(), "none") << "and so does none";
   EXPECT_EQ(stored("bootstrap_token is null"), "true");
-  EXPECT_EQ(world.number("select count(*) from events where kind = 5"), 5);
+  EXPECT_EQ(world.number("select count(*) from events where kind = 5"), 6);
 }
 
 // covers: mdm.C07

@@ -34,6 +34,25 @@ TEST_F(Pushes, SayWhatAppleWantsToHear) {
   EXPECT_EQ(last->expiration, week);
 }
 
+// covers: mdm.C02, mdm.C03, mdm.C06, seed.04
+TEST_F(Pushes, GoWhereTheLastTokenUpdateSaidAndOnlyToTheEnrolled) {
+  upload();
+  start_pusher();
+  const auto device = world.make_device();
+  ASSERT_EQ(world.put("/mdm", device->authenticate()).status, 200);
+  const auto id = world.number("select id from enrollments");
+  EXPECT_EQ(push_code(id), "push.not_pushable") << "Authenticate alone enrolls nobody";
+  for (int round = 0; round < 2; ++round) {
+    ASSERT_EQ(world.put("/mdm", device->token_update()).status, 200);
+    EXPECT_EQ(push_code(id), "ok");
+    EXPECT_EQ(receiver.counts[device->push_token()], 1) << round;
+    device->renew_push_token();
+  }
+  ASSERT_EQ(world.put("/mdm", device->check_out()).status, 200);
+  EXPECT_EQ(push_code(id), "push.not_pushable");
+  EXPECT_EQ(gateway->snapshot().requests, 2U);
+}
+
 // covers: mdm.P01
 TEST_F(Pushes, ThousandsShareOneConnection) {
   upload();

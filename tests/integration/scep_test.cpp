@@ -63,7 +63,7 @@ TEST(Scep, SaysWhatItIsAndWhatItCan) {
               ElementsAre(elliptic.authority().registrar().certificate, elliptic.authority().certificate()));
 }
 
-// covers: mdm.S07, mdm.S08
+// covers: mdm.S03, mdm.S07, mdm.S08
 TEST(Scep, IssuesForAOneTimeChallengeAndAnswersAsRfc8894Says) {
   ScepServer server;
   ScepDevice device(server);

@@ -177,6 +177,20 @@ TEST(Attempts, MemoryIsBounded) {
   EXPECT_TRUE(attempts.begin("a", "user999", kNow + std::chrono::seconds(999)));
 }
 
+// A name that is not part of the question would be believed with anybody's password.
+TEST(DirectoryOptions, MustAskForTheUser) {
+  const std::string url = "ldaps://ldap.example.com";
+  const auto good = [](const DirectoryOptions& options) { return check_options(options).has_value(); };
+  EXPECT_TRUE(good({.url = url, .bind_dn = "uid={user},dc=x"}));
+  EXPECT_TRUE(good({.url = url, .search_base = "dc=x"}));
+  EXPECT_TRUE(good({.url = url, .search_base = "dc=x", .search_filter = "(|(uid={user})(mail={user}))"}));
+  EXPECT_FALSE(good({.url = url, .bind_dn = "uid=ada,dc=x"}));
+  EXPECT_FALSE(good({.url = url, .search_base = "dc=x", .search_filter = "(uid=ada)"}));
+  EXPECT_FALSE(good({.url = url}));
+  EXPECT_FALSE(good({.url = url, .bind_dn = "uid={user},dc=x", .search_base = "dc=x"}));
+  EXPECT_FALSE(good({.url = "https://ldap.example.com", .bind_dn = "uid={user},dc=x"}));
+}
+
 TEST(SignInPage, ShowsNothingThatSomebodyElseWrote) {
   const auto html = detail::sign_in_html({.organization = "A & B"}, "\"><script>", "<b>");
   EXPECT_THAT(html, HasSubstr("A &amp; B"));

@@ -315,6 +315,7 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{"AccountVersion", R"({"account_driven": {"version": "mdm"}})",
                 "account_driven.version must be mdm-byod or mdm-adde"},
         Refusal{"Keysize", R"({"scep": {"Keysize": 3000}})", "scep.Keysize has a value that is not allowed"},
+        Refusal{"KeyType", R"({"scep": {"Key Type": "ECSECPrimeRandom"}})", "scep.Key Type must be RSA"},
         Refusal{"StaticChallenge", R"({"scep": {"Challenge": "secret"}})",
                 "scep.Challenge is for a certificate"},
         Refusal{"Subject", R"({"scep": {"Subject": [[["CN"]]]}})", "scep.Subject[0] must hold pairs"},

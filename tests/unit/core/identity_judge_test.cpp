@@ -144,6 +144,9 @@ INSTANTIATE_TEST_SUITE_P(
         Judged{"AMessageOfAnEnrollmentThatCameFromAnotherServer",
                [](Facts& f, Claim&, AssociationRules&) { f.known = f.enabled = f.migrated = true; },
                "associate"},
+        Judged{"AMessageOfAnEnrollmentThatCameFromAnotherServerAndEnded",
+               [](Facts& f, Claim&, AssociationRules&) { f.known = f.migrated = true; },
+               "identity.not_associated"},
         Judged{"ASecondCertificateOfAnEnrollmentThatCameFromAnotherServer",
                [](Facts& f, Claim&, AssociationRules&) {
                  f.known = f.enabled = f.migrated = true;
