@@ -11,11 +11,11 @@
 namespace mooring::core {
 namespace {
 
-// Chooses the next command of enrollment `k`: `skip` leaves out what said NotNow in this session. Whoever
-// answers a command that it had put off does so in a later session and is no longer locked: the others that
-// it put off are offered as well, instead of one in each session. Commands for declared items are handed out
-// only when the device's last pass has seen the present declarations: an older version never goes out after a
-// newer one was declared.
+// Chooses the next command of enrollment `k`: `skip` leaves out what said NotNow in this session. What was
+// put off before the session began is offered in it; so it is where nobody knows when that was, but the
+// device answers a command that it had put off: it does so in a later session. Commands for declared items
+// are handed out only when the device's last pass has seen the present declarations: an older version never
+// goes out after a newer one was declared.
 #define MOORING_NEXT_COMMAND(skip, now)                                                                     \
   "left join lateral ("                                                                                     \
   "  select c.uuid, c.payload_id from commands c"                                                           \
@@ -51,12 +51,13 @@ select k.ord, k.enrollment, n.uuid, n.payload_id )" MOORING_POLL_KNOWN MOORING_N
 #define MOORING_REPORTS_KNOWN(which)                                                                       \
   "with known as materialized ("                                                                           \
   "  select i.ord, i.uuid, i.status, i.error_chain, i.body, i.url_params, i.event_body,"                   \
-  "         e.id as enrollment, e.device_id,"                                                              \
+  "         i.session_began, e.id as enrollment, e.device_id,"                                             \
   "         c.id as command, c.payload_id, c.item_id, c.version_id, c.created_at, c.status as was,"        \
   "         p.request_type"                                                                                \
   "  from unnest($1::int4[], $2::text[], $3::bytea[], $4::int2[], $5::jsonb[], $6::bytea[],"               \
-  "              $9::jsonb[], $10::bytea[], $11::int2[])"                                                  \
-  "    as i(ord, enrollment_id, uuid, status, error_chain, body, url_params, event_body, parent_length)"   \
+  "              $9::jsonb[], $10::bytea[], $11::int2[], $12::timestamptz[])"                              \
+  "    as i(ord, enrollment_id, uuid, status, error_chain, body, url_params, event_body, parent_length,"   \
+  "         session_began)"                                                                                \
   "  join enrollments e on e.enrollment_id = i.enrollment_id and e.parent_length = i.parent_length " which \
   " commands c on c.enrollment_id = e.id and c.uuid = i.uuid " which                                       \
   " payloads p on p.id = c.payload_id"                                                                     \
@@ -97,12 +98,13 @@ select k.ord, k.enrollment, n.uuid, n.payload_id )" MOORING_POLL_KNOWN MOORING_N
   "        order by q.device_id for no key update) o"                                                      \
   "  where r.device_id = o.device_id"                                                                      \
   "), "
-#define MOORING_REPORTS_OUTCOME(changed)                                                 \
-  "select k.ord, k.enrollment, n.uuid, n.payload_id, k.request_type, k.ord in (" changed \
-  "),"                                                                                   \
-  "       coalesce(k.item_id is not null, false) from known k " MOORING_NEXT_COMMAND(    \
-      "c.id is distinct from k.command "                                                 \
-      "and (c.status = 0 or (k.was = 1 and k.status >= 2))",                             \
+#define MOORING_REPORTS_OUTCOME(changed)                                                         \
+  "select k.ord, k.enrollment, n.uuid, n.payload_id, k.request_type, k.ord in (" changed         \
+  "),"                                                                                           \
+  "       coalesce(k.item_id is not null, false) from known k " MOORING_NEXT_COMMAND(            \
+      "c.id is distinct from k.command "                                                         \
+      "and (c.status = 0 or c.not_now_at < k.session_began or (k.was = 1 and k.status >= 2 and " \
+      "k.session_began is null))",                                                               \
       "$7::timestamptz")
 #define MOORING_CLOSED "select ord from closed"
 #define MOORING_CHANGED "select ord from closed union all select ord from deferred"
@@ -138,6 +140,9 @@ deferred as (
   select case was when 0 then 'commands.queued' else 'commands.not_now' end, -1 from closed
   union all select 'commands.queued', -1 from deferred where was = 0
   union all select 'commands.not_now', 1 from deferred where was = 0)") ") " MOORING_REPORTS_OUTCOME(MOORING_CHANGED)};
+
+// Devices that are being worked through at one time, many times over.
+constexpr std::size_t kSessions = 100'000;
 
 std::int16_t stored_status(ReportStatus status) {
   switch (status) {
@@ -207,7 +212,8 @@ ReportStore::ReportStore(const pg::ConnectOptions& connect, const EventInterest&
           {.name = "report", .connect = connect},
           [](const Op& op) -> std::string_view { return op.enrollment_id; },
           [this](pg::Connection& c, std::span<const Op> ops) { return store(c, ops, clock_.now()); }, log,
-          metrics) {
+          metrics),
+      sessions_(kSessions) {
   for (const auto status :
        {ReportStatus::idle, ReportStatus::acknowledged, ReportStatus::error,
         ReportStatus::command_format_error, ReportStatus::not_now, ReportStatus::unknown}) {
@@ -230,10 +236,18 @@ Task<Result<ReportOutcome>> ReportStore::handle(Report report, MessageContext co
   op.error_chain = json_of(report.error_chain);
   op.event_body = interest_.sealed_body(EventKind::command_reported, context.body);
   op.body = std::move(context.body);
+  co_return co_await answer(std::move(op), report.status);
+}
+
+Task<Result<ReportOutcome>> ReportStore::answer(Op op, ReportStatus status) {
+  const auto enrollment_id = op.enrollment_id;
+  op.session_began = sessions_.get(enrollment_id);
+  const bool remembered = op.session_began.has_value();
   auto outcome = co_await answers_.submit(std::move(op));
+  if (remembered && outcome && !outcome->next) sessions_.erase(enrollment_id);
   if (outcome && outcome->known) interest_.ring();
   if (outcome && outcome->answered) {
-    commands_counter(metrics_, outcome->request_type, label_of(report.status)).Increment();
+    commands_counter(metrics_, outcome->request_type, label_of(status)).Increment();
   }
   co_return outcome;
 }
@@ -242,7 +256,10 @@ Task<Result<ReportOutcome>> ReportStore::idle(Op op, std::string_view body) {
   const bool recorded = interest_.wants_idle();
   if (recorded) op.event_body = interest_.sealed_body(EventKind::idle, body);
   op.recorded = recorded;
+  auto enrollment_id = op.enrollment_id;
+  const Time began = clock_.now();
   auto outcome = co_await idle_.submit(std::move(op));
+  if (outcome && outcome->next) sessions_.put(std::move(enrollment_id), began);
   if (recorded && outcome && outcome->known) interest_.ring();
   co_return outcome;
 }
@@ -326,17 +343,19 @@ pg::Params ReportStore::report_params(std::span<const Op> ops, const std::vector
   std::vector<std::int16_t> statuses;
   std::vector<std::optional<pg::Json>> chains;
   std::vector<pg::Bytes> bodies;
+  std::vector<std::optional<Time>> sessions;
   for (const auto i : order) {
     const auto& op = ops[static_cast<std::size_t>(i)];
     ids.emplace_back(op.enrollment_id);
     parent_lengths.push_back(op.parent_length);
+    sessions.push_back(op.session_began);
     uuids.push_back(op.uuid ? std::optional(pg::Bytes{*op.uuid}) : std::nullopt);
     statuses.push_back(op.status);
     chains.push_back(op.error_chain ? std::optional(pg::Json{*op.error_chain}) : std::nullopt);
     bodies.push_back({op.body});
   }
   return pg::Params(order, ids, uuids, statuses, chains, bodies, now, number_of(EventKind::command_reported),
-                    url_params_of(ops, order), event_bodies_of(ops, order), parent_lengths);
+                    url_params_of(ops, order), event_bodies_of(ops, order), parent_lengths, sessions);
 }
 
 }  // namespace mooring::core

@@ -13,6 +13,7 @@
 #include "base/postgres/batcher.hpp"
 #include "core/command.hpp"
 #include "core/event_interest.hpp"
+#include "core/identity/bounded_cache.hpp"
 #include "core/message.hpp"
 #include "core/message_context.hpp"
 
@@ -34,8 +35,9 @@ struct ReportOutcome {
 };
 
 /// mdm-core.md 2.5: first in, first out by priority. A NotNow'd command is not offered again until the
-/// device's next session, which begins with Idle. The same report twice is stored once. Reports for commands
-/// that are not open are recorded and answered like any other.
+/// device's next session, which begins with Idle; there it is offered once, whatever else goes out. (Where
+/// another server took the Idle, it may be the session after.) The same report twice is stored once. Reports
+/// for commands that are not open are recorded and answered like any other.
 class ReportStore {
  public:
   ReportStore(const pg::ConnectOptions& connect, const EventInterest& interest, const Clock& clock,
@@ -56,8 +58,10 @@ class ReportStore {
     std::optional<std::string> event_body;  ///< Sealed.
     std::optional<std::string> url_params;
     bool recorded = false;  ///< Idle ones only: becomes an event.
+    std::optional<Time> session_began;
   };
   Task<Result<ReportOutcome>> idle(Op op, std::string_view body);
+  Task<Result<ReportOutcome>> answer(Op op, ReportStatus status);
   static std::vector<ReportOutcome> poll(pg::Connection& connection, std::span<const Op> ops, Time now);
   static std::vector<ReportOutcome> store(pg::Connection& connection, std::span<const Op> ops, Time now);
 
@@ -73,6 +77,7 @@ class ReportStore {
   Metrics& metrics_;
   pg::Batcher<Op, ReportOutcome> idle_;
   pg::Batcher<Op, ReportOutcome> answers_;
+  BoundedCache<Time> sessions_;  ///< When those that go on began, by enrollment id.
 };
 
 }  // namespace mooring::core

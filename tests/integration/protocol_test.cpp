@@ -69,7 +69,7 @@ struct Protocol : ::testing::Test {
   }
 };
 
-// covers: mdm.C01
+// covers: mdm.C01, seed.06
 TEST_F(Protocol, CheckinsAndReportsShareOneUrlAndHaveOnesOfTheirOwn) {
   const std::string type = "application/x-apple-aspen-mdm-checkin";
   EXPECT_EQ(world.put_bytes("/mdm", plist::to_xml(authenticate()), type).status, 200);
@@ -321,12 +321,33 @@ TEST_F(Protocol, AllThatWasPutOffIsAnsweredInOneSessionOnceTheDeviceCan) {
   EXPECT_EQ(answer("NotNow", "CMD1"), "CMD2");
   EXPECT_EQ(answer("NotNow", "CMD2"), "CMD3");
   EXPECT_EQ(answer("NotNow", "CMD3"), "");
+  world.advance(std::chrono::seconds(1));
   EXPECT_EQ(idle(), "CMD1");
   EXPECT_EQ(answer("Acknowledged", "CMD1"), "CMD2");
-  EXPECT_EQ(answer("NotNow", "CMD2"), "") << "locked again: CMD3 waits for the next session";
+  EXPECT_EQ(answer("NotNow", "CMD2"), "CMD3") << "put off before this session";
+  EXPECT_EQ(answer("NotNow", "CMD3"), "");
+  world.advance(std::chrono::seconds(1));
   EXPECT_EQ(idle(), "CMD2");
   EXPECT_EQ(answer("Acknowledged", "CMD2"), "CMD3");
   EXPECT_EQ(answer("Error", "CMD3"), "");
+}
+
+// covers: mdm.Q03
+TEST_F(Protocol, WhatWasPutOffComesInTheNextSessionAlsoBehindSomethingNew) {
+  enroll();
+  for (const char* uuid : {"CMD1", "CMD2"}) world.enqueue(kUdid, uuid);
+  EXPECT_EQ(idle(), "CMD1");
+  EXPECT_EQ(answer("NotNow", "CMD1"), "CMD2");
+  EXPECT_EQ(answer("NotNow", "CMD2"), "");
+  for (const char* uuid : {"FIRST", "SECOND"}) world.enqueue(kUdid, uuid, "ProfileList", 10);
+  world.advance(std::chrono::seconds(1));
+  EXPECT_EQ(idle(), "FIRST");
+  EXPECT_EQ(answer("Acknowledged", "FIRST"), "SECOND");
+  EXPECT_EQ(answer("NotNow", "SECOND"), "CMD1");
+  EXPECT_EQ(answer("NotNow", "CMD1"), "CMD2") << "each once, and neither holds up the other";
+  EXPECT_EQ(answer("Acknowledged", "CMD2"), "") << "CMD1 was tried in this session";
+  world.advance(std::chrono::seconds(1));
+  EXPECT_EQ(idle(), "SECOND");
 }
 
 // covers: mdm.Q04
