@@ -60,8 +60,10 @@ struct Pusher::Impl : std::enable_shared_from_this<Pusher::Impl> {
   Task<> push_chunk(std::span<PushResult> results);
 
   std::shared_ptr<PushShared> shared;
+  // Of the executor's thread alone:
   asio::steady_timer timer;
   std::map<std::string, std::shared_ptr<PushTopic>> topics;
+  // Of any thread, under the mutex:
   std::mutex mutex;
   std::unordered_set<std::int64_t> asked[2];  ///< By lane; not yet routed.
   bool routing = false;
@@ -100,8 +102,11 @@ void Pusher::request(std::span<const std::int64_t> enrollments, PushLane lane) {
 std::size_t Pusher::waiting() const { return impl_->waiting(); }
 
 std::size_t Pusher::Impl::waiting() {
-  const std::scoped_lock lock(mutex);
-  std::size_t sum = asked[0].size() + asked[1].size();
+  std::size_t sum = 0;
+  {
+    const std::scoped_lock lock(mutex);
+    sum = asked[0].size() + asked[1].size();
+  }
   for (const auto& [name, each] : topics) sum += each->waiting();
   return sum;
 }

@@ -25,11 +25,6 @@ constexpr Duration kServiceFirst = std::chrono::seconds(1);
 constexpr Duration kServiceMost = std::chrono::minutes(5);
 constexpr int kDeviceAttempts = 4;  // then it is the schedule's turn
 
-constexpr pg::Statement kPushTargets{"push_targets", R"(
-select e.id, e.topic, e.push_magic, e.push_token, e.token_updated_at, coalesce(c.revision, 0)
-from unnest($1::int8[]) as t(id) join enrollments e on e.id = t.id
-left join push_certificates c on c.topic = e.topic
-where e.enabled and e.topic is not null and e.push_magic is not null and e.push_token is not null)"};
 // Only the token that was pushed to: another may have come meanwhile.
 constexpr pg::Statement kBuryTokens{"push_bury_tokens", R"(
 update enrollments e set push_token = null from unnest($1::int8[], $2::bytea[]) as t(id, token)
@@ -59,24 +54,6 @@ std::unexpected<Error> failed_push(PushVerdict verdict, int status, const std::s
 }
 
 }  // namespace
-
-Task<Result<std::vector<PushTarget>>> load_push_targets(pg::Pool& pool,
-                                                        std::vector<std::int64_t> enrollments) {
-  pg::Pool::Body<std::vector<PushTarget>> body = [ids = std::move(enrollments)](pg::Connection& connection) {
-    std::vector<PushTarget> targets;
-    targets.reserve(ids.size());
-    for (const auto row : connection.exec(kPushTargets, ids)) {
-      targets.push_back({.enrollment = row.int64(0),
-                         .topic = row.text(1),
-                         .magic = row.text(2),
-                         .token = std::string(row.get<pg::Bytes>(3).view),
-                         .token_updated_at = row.get<std::optional<Time>>(4),
-                         .revision = row.int64(5)});
-    }
-    return Result<std::vector<PushTarget>>(std::move(targets));
-  };
-  return pool.run<std::vector<PushTarget>>(std::move(body));
-}
 
 PushTopic::PushTopic(std::string name, std::shared_ptr<PushShared> shared)
     : name_(std::move(name)), shared_(std::move(shared)), timer_(shared_->executor) {}
@@ -211,6 +188,8 @@ Task<Result<>> PushTopic::prepare(std::int64_t revision) {
       revision_ = 0;
       co_return std::unexpected(credential.error());
     }
+    // Another coroutine may have been here meanwhile: one connection is enough.
+    if (client_ && credential->revision == revision_) co_return Result<>();
     options.tls.identity = credential->identity;
     revision_ = credential->revision;
     alarm_ = credential->failed ? "unknown" : "";

@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// The pusher against an HTTP/2 server that others wrote, with mutual TLS.
+// The pusher against HTTP/2 servers that others wrote, with mutual TLS.
+#include <unistd.h>
+
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 
 #include "tests/integration/push_fixture.hpp"
+#include "tests/support/child_process.hpp"
 #include "tests/support/nghttpd.hpp"
 
 namespace mooring::core {
@@ -75,6 +79,42 @@ TEST_F(ForeignPeer, IsKilledAndComesBackAndNoPushIsLost) {
     return pushes("success") >= 2001;
   }));
   EXPECT_EQ(pusher->waiting(), 0U);
+}
+
+// covers: mdm.P01
+TEST_F(ForeignPeer, SendsGoAwayAgainAndAgainAndNoPushIsLostOrDoubled) {
+  // nghttpx (Debian's nghttp2-proxy) says GOAWAY after so many requests on a connection; nghttpd never does.
+  constexpr const char* kProxy = "/usr/sbin/nghttpx";
+  if (::access(kProxy, X_OK) != 0) GTEST_SKIP() << "nghttpx is not installed";
+  const test::ScratchDirectory files;
+  const auto identity = authority.server("127.0.0.1");
+  const auto behind = test::free_port();
+  test::ChildProcess server(
+      {"nghttpd", "--no-tls", "--address=127.0.0.1", "--echo-upload", std::to_string(behind)},
+      files.path() / "server.log");
+  ASSERT_TRUE(test::wait_for_port(behind, server));
+  const auto port = test::free_port();
+  const auto pushes_log = (files.path() / "pushes").string();
+  test::ChildProcess proxy(
+      {kProxy, "--conf=/dev/null", "--single-process", "--no-ocsp", "--frontend-max-requests=300",
+       "--frontend=127.0.0.1," + std::to_string(port),
+       "--backend=127.0.0.1," + std::to_string(behind) + ";;proto=h2", "--verify-client",
+       "--verify-client-cacert=" + files.write("roots.pem", authority.root()),
+       "--accesslog-file=" + pushes_log, "--accesslog-format=$method $path",
+       files.write("key.pem", identity.private_key), files.write("chain.pem", identity.certificate_chain)},
+      files.path() / "proxy.log");
+  ASSERT_TRUE(test::wait_for_port(port, proxy)) << files.read("proxy.log");
+  auto chosen = options();
+  chosen.url = "https://127.0.0.1:" + std::to_string(port);
+  chosen.trust = authority.root();
+  start_pusher(chosen);
+  add_enrollments(2000);
+  pusher->request(all_ids());
+  EXPECT_TRUE(until([&] { return pushes("success") >= 2000; })) << files.read("proxy.log");
+  EXPECT_GE(connections(), 4);
+  EXPECT_EQ(pushes("unreachable", "ConnectionLost"), 0);
+  const auto log = files.read("pushes");
+  EXPECT_EQ(std::ranges::count(log, '\n'), 2000);
 }
 
 }  // namespace

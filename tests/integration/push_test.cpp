@@ -66,6 +66,23 @@ TEST_F(Pushes, ThousandsShareOneConnection) {
 }
 
 // covers: mdm.P01
+TEST_F(Pushes, ThoseWhoAskAtTheSameMomentShareOneConnection) {
+  upload();
+  add_enrollments(20);
+  start_pusher();
+  int done = 0;
+  for (std::int64_t id = 1; id <= 20; ++id) {
+    boost::asio::co_spawn(io, pusher->push_now(id),
+                          [&](const std::exception_ptr&, const Result<std::string>& pushed) {
+                            EXPECT_TRUE(pushed);
+                            ++done;
+                          });
+  }
+  ASSERT_TRUE(until([&] { return done == 20; }));
+  EXPECT_EQ(gateway->snapshot().connections, 1U);
+}
+
+// covers: mdm.P01
 TEST_F(Pushes, GoAwayInTheMiddleLosesNoneAndDoublesNone) {
   upload();
   add_enrollments(2000);
@@ -200,7 +217,7 @@ TEST_F(Pushes, AServiceInTroubleIsLeftAloneAndNothingIsLost) {
   start_pusher();
   pusher->request(all_ids());
   ASSERT_TRUE(until([&] { return pushes("unavailable", "ServiceUnavailable") >= 5; }));
-  run_for(300ms);
+  ASSERT_TRUE(until([&] { return pusher->waiting() == 300; })) << "all are back, and none is on its way";
   const auto hammered = gateway->snapshot().requests;
   EXPECT_LE(hammered, 301U);
   EXPECT_EQ(push_code(1), "push.unavailable") << "people are told at once";

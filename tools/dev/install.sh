@@ -25,8 +25,9 @@ fi
 
 get install "${packages[@]}"
 
-for service in prometheus slapd certmonger; do
-  if wanted $service && [[ -d /run/systemd/system ]]; then
+for package in prometheus slapd certmonger nghttp2-proxy; do
+  service=${package/nghttp2-proxy/nghttpx}
+  if wanted $package && [[ -d /run/systemd/system ]]; then
     systemctl disable --quiet $service.service
   fi
 done

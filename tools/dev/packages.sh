@@ -36,6 +36,7 @@ packages=(
   openssl                     # tests: another reader and writer of certificates and signatures
   curl                        # demo and README commands
   nghttp2-server nghttp2-client # tests and benchmarks: a foreign HTTP/2 peer, and h2load
+  nghttp2-proxy               # tests: a foreign HTTP/2 peer that sends GOAWAY
 )
 
 # The servers are wanted for their programs alone, so nothing of them is started: neither now nor at boot.
