@@ -31,8 +31,9 @@ class Judge {
 
   const Judgement& of(std::int64_t enrollment) {
     const auto& target = targets_[enrollment];
-    const auto [found, is_new] = judgements_.try_emplace(
-        {target.platform, target.os_version, target.user_channel, target.user_enrollment});
+    const auto [found, is_new] =
+        judgements_.try_emplace({target.platform, target.os_version, target.user_channel,
+                                 target.user_enrollment, target.unsupervised});
     if (is_new && !order_.relayed) found->second = judge(target);
     return found->second;
   }
@@ -50,7 +51,7 @@ class Judge {
 
   const CommandOrder& order_;
   std::unordered_map<std::int64_t, schema::Target> targets_;
-  std::map<std::tuple<schema::Platform, std::string, bool, bool>, Judgement> judgements_;
+  std::map<std::tuple<schema::Platform, std::string, bool, bool, bool>, Judgement> judgements_;
 };
 
 void report_targets(CommandTargets& targets, Judge& judge, std::string_view kind,

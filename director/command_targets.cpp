@@ -9,13 +9,13 @@ namespace {
 
 constexpr pg::Statement kCommandTargets{"director_command_targets", R"(
 select e.id, e.kind, coalesce(d.product_name, ''), coalesce(d.model, ''), coalesce(d.model_name, ''),
-       coalesce(d.os_version, '')
+       coalesce(d.os_version, ''), coalesce(d.facts->'IsSupervised' = 'false', false)
 from enrollments e join devices d on d.id = e.device_id where e.id = any($1))"};
 
 schema::Target read_target(const pg::Row& row) {
   using core::EnrollmentKind;
   const auto kind = static_cast<EnrollmentKind>(row.get<std::int16_t>(1));
-  schema::Target target{.os_version = row.text(5)};
+  schema::Target target{.os_version = row.text(5), .unsupervised = row.get<bool>(6)};
   for (int column = 2; column <= 4 && target.platform == schema::Platform::unknown; ++column) {
     target.platform = core::platform_of(row.text(column));
   }

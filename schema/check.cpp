@@ -149,6 +149,7 @@ std::string describe(const Target& target) {
   if (!target.os_version.empty()) text += " " + target.os_version;
   if (target.user_channel) text += " (user channel)";
   if (target.user_enrollment) text += " (user enrollment)";
+  if (target.unsupervised) text += " (not supervised)";
   return text;
 }
 

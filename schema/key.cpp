@@ -56,6 +56,7 @@ bool available_to(const std::vector<Support>& supports, const Target& target) {
     if (support.platform != target.platform) continue;
     if (!support.available) return false;
     if (target.user_enrollment && support.user_enrollment == "forbidden") return false;
+    if (target.unsupervised && support.supervised) return false;
     if (target.user_channel ? !support.user_channel : !support.device_channel) return false;
     if (target.os_version.empty()) return true;
     if (!support.removed.empty() && compare_versions(target.os_version, support.removed) >= 0) return false;

@@ -22,6 +22,7 @@ struct Target {
   std::string os_version;  ///< "14.1"; empty: any.
   bool user_channel = false;
   bool user_enrollment = false;
+  bool unsupervised = false;  ///< Known not to be supervised.
 };
 
 /// What the schema says of one platform. Attributes that do not bear on checking are kept as text.
@@ -60,7 +61,8 @@ struct Message {
   Key response;
 };
 
-/// False where the key is known to be absent on that platform, version, channel or kind of enrollment.
+/// False where the key is known to be absent on that platform, version, channel or kind of enrollment, or for
+/// want of supervision.
 bool available_to(const std::vector<Support>& supports, const Target& target);
 /// Negative, zero or positive as "9.3.2" is older than, equal to or newer than "10.0".
 int compare_versions(std::string_view a, std::string_view b);

@@ -128,6 +128,27 @@ TEST_F(ApiBuild, IsNotSentToDevicesThatDoNotHaveTheCommandUnlessAsked) {
   EXPECT_EQ(*next_for(*phone).dict("Command")->string("RequestType"), "SetFirmwarePassword");
 }
 
+// covers: seed.05
+TEST_F(ApiBuild, KnowsWhatNeedsSupervision) {
+  const auto supervised = [&](const char* value) {
+    api.world.db.connection().script("update devices set facts = jsonb_build_object('IsSupervised', " +
+                                     std::string(value) + ")");
+  };
+  const Json lost{{"request_type", "EnableLostMode"}, {"message", "call us"}};
+  EXPECT_EQ(send(lost, {phone.get()}).status, 201) << "nothing is known: Apple's answer decides";
+  supervised("true");
+  EXPECT_EQ(send(lost, {phone.get()}).status, 201);
+  supervised("false");
+  const auto refused = send(lost, {phone.get()});
+  EXPECT_EQ(refused.code(), "command.unsupported");
+  EXPECT_THAT(refused.body["detail"].dump(), HasSubstr("(not supervised)"));
+  const Json settings{{"request_type", "Settings"},
+                      {"settings", Json::array({Json{{"Item", "TimeZone"}, {"TimeZone", "Europe/Berlin"}}})}};
+  const auto warned = send(settings, {phone.get()});
+  EXPECT_EQ(warned.body["targets"][0]["status"], "queued");
+  EXPECT_EQ(warned.body["targets"][0]["warnings"].size(), 1U);
+}
+
 TEST_F(ApiBuild, WarnsOfKeysThatADeviceDoesNotHave) {
   const auto answer =
       send({{"request_type", "RestartDevice"}, {"RebuildKernelCache", true}}, {mac.get(), phone.get()});
