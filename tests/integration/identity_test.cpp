@@ -205,6 +205,27 @@ TEST(IdentityRetroTest, OnlyByOptionAndOnlyWhereThereIsNone) {
   EXPECT_EQ(retro.token_update(holder, kOtherPhone), 400) << "the certificate is another's";
 }
 
+// covers: mdm.O03, mdm.A06
+TEST(IdentityRetroTest, ADeviceOfAnotherServerGoesOnWithTheCertificateItHad) {
+  const auto holder = IdentityWorld::make_identity();
+  IdentityWorld moved({.association = {.rules = {.retro = true}}});
+  // As /nanomdm/migration takes them: nobody proved to be the device.
+  const plist::Dict ids{{"UDID", kPhone}, {"Topic", "com.apple.mgmt.External.test"}};
+  for (const char* type : {"Authenticate", "TokenUpdate"}) {
+    auto message = ids;
+    message.set("MessageType", type);
+    message.set("PushMagic", "magic");
+    message.set("Token", plist::Data{"token"});
+    ASSERT_TRUE(moved.world.checkin(message, {}));
+  }
+  moved.world.enqueue(kPhone, "FIRST-HERE");
+  const auto first = moved.idle(holder);
+  EXPECT_EQ(first.status, 200);
+  EXPECT_NE(first.body.find("FIRST-HERE"), std::string::npos) << "no new enrollment, and it is managed";
+  EXPECT_EQ(moved.idle(IdentityWorld::make_identity()).status, 400) << "now it has an identity";
+  EXPECT_EQ(moved.world.number("select count(*) from events where kind = 1"), 1) << "the imported one";
+}
+
 // ---- renewal
 
 struct RenewalTest : IdentityTest {

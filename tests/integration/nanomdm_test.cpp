@@ -134,6 +134,7 @@ TEST_F(NanoMdm, SaysOfEachIdWhatBecameOfIt) {
   answer = ask("PUT", "/nanomdm/v1/push/" + udid + ",NOBODY");
   EXPECT_EQ(answer.status, 207);
   EXPECT_TRUE(answer.body["status"]["NOBODY"].contains("push_error"));
+  EXPECT_EQ(ask("POST", "/nanomdm/v1/push/" + udid).status, 200);
   EXPECT_EQ(ask("GET", "/nanomdm/v1/push/NOBODY").status, 500);
 }
 
@@ -349,6 +350,29 @@ TEST_F(NanoMigration, DoesNotOverwriteWhatADeviceSaidHereItself) {
       import({{"MessageType", "SetBootstrapToken"}, {"UDID", udid}, {"BootstrapToken", plist::Data{"x"}}}),
       200)
       << "it has none here";
+}
+
+// covers: mdm.O03
+TEST_F(NanoMigration, ACheckInOrAnAnswerHereCountsAtOnce) {
+  for (int i = 0; i < 2; ++i) {
+    const auto device = api.world.make_device(i);
+    const std::string udid = device->identity().udid;
+    const auto old_token = with(device->token_update(), "PushMagic", "old");
+    move_here(*device);
+    const auto uuid = "answered-" + udid;
+    api.world.enqueue(udid, uuid);
+    api.world.advance(std::chrono::seconds(1));
+    if (i == 0) {
+      api.world.put("/mdm", device->token_update());
+    } else {
+      api.world.report(udid, "Acknowledged", uuid);
+    }
+    EXPECT_EQ(import(old_token), 409);
+    EXPECT_EQ(import(device->authenticate()), 409);
+    EXPECT_EQ(column("push_magic", udid), device->push_magic());
+    EXPECT_EQ(api.get("/v1/commands/" + uuid).status, 404) << "queued past the API";
+    EXPECT_EQ(api.world.number("select count(*) from command_results where status = 5"), 0);
+  }
 }
 
 // covers: mdm.O03

@@ -11,11 +11,14 @@ namespace {
 
 constexpr std::size_t kMessageLimit = std::size_t{16} << 20U;
 
-// What the device said here itself is newer than what it had said elsewhere.
+// What the device said here itself is newer than what it had said elsewhere. That it came at all is written
+// some seconds later; its check-ins and answers show at once.
 constexpr pg::Statement kSpokeHere{"nanomdm_spoke_here", R"(
 select e.bootstrap_token is not null from enrollments e
 where e.enrollment_id = $1 and e.parent_length = $2
   and (exists (select from enrollment_activity a where a.enrollment_id = e.id)
+       or greatest(e.authenticated_at, e.token_updated_at, e.checked_out_at) > e.migrated_at
+       or exists (select from command_results r where r.enrollment_id = e.id and r.status in (2, 3, 4))
        or exists (select from identities i where i.enrollment_id = e.enrollment_id))
 limit 1)"};
 constexpr pg::Statement kMarkMigrated{"nanomdm_mark_migrated",

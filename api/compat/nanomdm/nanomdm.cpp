@@ -21,12 +21,13 @@ struct NanoRoute {
   std::size_t body_limit = 0;
 };
 
-// NanoMDM looks at no method where this has two: clients differ.
+// NanoMDM looks at no method where this has several: clients differ.
 constexpr NanoRoute kRoutes[]{
     {"PUT", "/nanomdm/v1/pushcert", put_push_certificate},
     {"GET", "/nanomdm/v1/pushcert", get_push_certificate},
     {"GET", "/nanomdm/v1/push/{ids...}", push},
     {"PUT", "/nanomdm/v1/push/{ids...}", push},
+    {"POST", "/nanomdm/v1/push/{ids...}", push},
     {"PUT", "/nanomdm/v1/enqueue/{ids...}", enqueue},
     {"POST", "/nanomdm/v1/enqueue/{ids...}", enqueue},
     {"POST", "/nanomdm/v1/escrowkeyunlock", unlock_escrow_key},
