@@ -209,7 +209,7 @@ Json command_json(const core::CommandRow& command) {
           {"enrollment", command.enrollment_id},
           {"request_type", command.request_type},
           {"status", core::name_of(command.status)},
-          {"priority", command.priority},
+          {"priority", command.priority ? Json(*command.priority) : Json()},
           {"origin", command.item ? "reconciler" : "person"},
           {"created_at", to_rfc3339(command.created_at)},
           {"expires_at", json_of(command.expires_at)},

@@ -51,7 +51,8 @@ Result<> read_flag(const Json& body, std::string_view key, bool& flag) {
 
 Result<> read_json_settings(const Json& body, CommandOrder& order) {
   if (const auto found = body.find("priority"); found != body.end()) {
-    const bool whole = found->is_number_integer();
+    const bool huge = found->is_number_unsigned() && found->get<std::uint64_t>() > INT64_MAX;
+    const bool whole = found->is_number_integer() && !huge;
     const auto priority = check_priority(whole ? std::optional(found->get<std::int64_t>()) : std::nullopt);
     if (!priority) return std::unexpected(priority.error());
     order.priority = *priority;

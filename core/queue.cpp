@@ -78,7 +78,7 @@ CommandRow detail::read_command_row(const pg::Row& row) {
                      .uuid = decode_command_uuid(row.get<pg::Bytes>(2).view),
                      .request_type = row.text(3),
                      .status = static_cast<CommandStatus>(row.get<std::int16_t>(4)),
-                     .priority = row.get<std::int16_t>(5),
+                     .priority = row.get<std::optional<std::int16_t>>(5),
                      .item = row.get<std::optional<std::int32_t>>(6),
                      .created_at = row.get<Time>(7),
                      .expires_at = row.get<std::optional<Time>>(8),
@@ -166,7 +166,7 @@ Cancelled clear(pg::Connection& connection, std::int64_t enrollment, Time now) {
 }
 
 CommandPosition position_of(const CommandRow& command) {
-  if (command.id != 0) return {.open = true, .priority = command.priority, .id = command.id};
+  if (command.id != 0) return {.open = true, .priority = command.priority.value_or(0), .id = command.id};
   return {.open = false,
           .answered_at = command.answered_at.value_or(command.created_at),
           .enrollment = command.enrollment,

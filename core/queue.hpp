@@ -63,10 +63,10 @@ struct CommandRow {
   std::string uuid;  ///< As text.
   std::string request_type;
   CommandStatus status = CommandStatus::queued;
-  std::int16_t priority = 0;
+  std::optional<std::int16_t> priority;  ///< Of open commands.
   std::optional<std::int32_t> item;
   Time created_at;
-  std::optional<Time> expires_at;
+  std::optional<Time> expires_at;          ///< Of open commands.
   std::optional<Time> answered_at;         ///< Last NotNow for open commands.
   std::optional<std::string> error_chain;  ///< JSON.
   std::optional<std::string> result;       ///< The report's bytes, where kept.

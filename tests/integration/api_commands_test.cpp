@@ -88,6 +88,15 @@ TEST_F(ApiCommands, GoOutByPriority) {
   queue("enrollment=" + udid + "&priority=10", "first");
   EXPECT_EQ(open(), (std::vector<std::string>{"first", "normal", "later"}));
   EXPECT_EQ(queue("enrollment=" + udid + "&priority=101", "x").code(), "command.bad_priority");
+  for (const auto& wrong : {Json(-101), Json(18446744073709551615U), Json(1.5), Json("1"), Json()}) {
+    const auto answer = api.post(
+        "/v1/commands", {{"request_type", "ProfileList"}, {"enrollments", {udid}}, {"priority", wrong}});
+    EXPECT_EQ(answer.code(), "command.bad_priority") << wrong;
+  }
+  const auto first = "/v1/commands/first";
+  EXPECT_EQ(api.get(first).body["targets"][0]["priority"], 10);
+  api.world.connect(*device);
+  EXPECT_EQ(api.get(first).body["targets"][0]["priority"], nullptr) << "nobody keeps it, and it says so";
 }
 
 // covers: mdm.Q09
