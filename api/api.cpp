@@ -93,7 +93,8 @@ http::Handler Api::Impl::guarded(std::function<Task<Response>(SharedRequest)> ne
 
 Task<Response> Api::Impl::serve(Endpoint endpoint, SharedRequest request) {
   pg::Pool::Body<Answer> body = [this, endpoint, request, now = d.clock.now()](pg::Connection& connection) {
-    return call_endpoint(endpoint, {connection, *request, now, d.secrets, d.enrollment, &d.profile_signer});
+    return call_endpoint(
+        endpoint, {connection, *request, now, d.secrets, d.enrollment, &d.profile_signer, d.first_repush});
   };
   auto answer = co_await d.pool.run<Answer>(std::move(body));
   if (!answer) co_return failed(*request, answer.error());

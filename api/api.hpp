@@ -18,6 +18,7 @@
 #include "core/enroll/profiles.hpp"
 #include "core/event_interest.hpp"
 #include "core/push.hpp"
+#include "core/queue.hpp"
 
 namespace mooring::api {
 
@@ -38,6 +39,7 @@ struct ApiDependencies {
   std::function<std::shared_ptr<const crypto::Signer>()> profile_signer = {};
   /// Called after the commit with the hashes of certificates, as bytes; empty: nobody is told.
   std::function<void(std::span<const std::string>)> revoked = {};
+  Duration first_repush = core::kFirstRepush;  ///< See core/queue.hpp.
 };
 
 /// Must outlive every server that has its routes.

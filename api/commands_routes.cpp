@@ -43,7 +43,8 @@ Result<Answer> queue_order(Call call, const CommandOrder& order) {
       .relayed = order.relayed,
       .enrollments = std::move(targets.enrollments),
       .priority = order.priority,
-      .expires_at = order.expires_in ? std::optional(call.now + *order.expires_in) : std::nullopt};
+      .expires_at = order.expires_in ? std::optional(call.now + *order.expires_in) : std::nullopt,
+      .first_repush = call.first_repush};
   if (!core::send_request(call.db, request, call.now)) return duplicate_command(order.command_uuid);
   Answer answer = json_response(201, {{"command_uuid", order.command_uuid},
                                       {"request_type", order.request_type},
@@ -57,7 +58,9 @@ Result<Answer> post_command(Call call) {
   const auto order = read_order(call.request);
   if (!order) return std::unexpected(order.error());
   return pg::in_transaction(call.db, [&](pg::Connection& connection) {
-    return queue_order({connection, call.request, call.now, call.secrets}, *order);
+    return queue_order({connection, call.request, call.now, call.secrets, call.enrollment,
+                        call.profile_signer, call.first_repush},
+                       *order);
   });
 }
 

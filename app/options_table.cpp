@@ -174,8 +174,10 @@ std::span<const OptionSpec> serve_options() {
       OptionSpec{
           "push-trust", OptionType::text, "",
           "File with the roots (PEM) that the push service's certificate must lead to; empty: the system's."},
-      OptionSpec{"push-rate", OptionType::integer, "2000",
-                 "Pushes in a second at most that this server makes by itself; 0: no limit."},
+      OptionSpec{
+          "push-rate", OptionType::integer, "2000",
+          "Pushes in a second at most that this server makes by itself; 0: no limit. Each server on one "
+          "database counts its own."},
       OptionSpec{"push-cert",
                  OptionType::text,
                  "",

@@ -144,7 +144,8 @@ struct Server::Parts {
              .revoked =
                  [this](std::span<const std::string> hashes) {
                    if (identity) identity->forget(hashes);
-                 }}),
+                 },
+             .first_repush = options.duration("push-retry-base")}),
         nanomdm({.executor = io,
                  .pool = pool,
                  .pusher = pusher,
@@ -158,7 +159,8 @@ struct Server::Parts {
                      },
                  .ring = [this] { reconciler.ring(); },
                  .version = kVersion,
-                 .escrow_key_unlock_url = options.text("escrow-key-unlock-url")}),
+                 .escrow_key_unlock_url = options.text("escrow-key-unlock-url"),
+                 .first_repush = options.duration("push-retry-base")}),
         janitor(connection_to(conninfo, "janitor"),
                 {.results = options.duration("retention-results"),
                  .events = options.duration("retention-events"),

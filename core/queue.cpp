@@ -20,13 +20,15 @@ insert into commands (enrollment_id, uuid, payload_id, item_id, version_id, prio
 select *, $8 from unnest($1::int8[], $2::bytea[], $3::int4[], $4::int4[], $5::int4[], $6::int2[], $7::timestamptz[])
 on conflict (enrollment_id, uuid) do nothing)"};
 
-// By then most devices have answered; those that have not come on the schedule of re-pushes.
-constexpr auto kLookAgain = std::chrono::minutes(1);
+// 81 to 120 percent of $3 (microseconds) from now on, so that a command for a fleet does not bring it back in
+// one moment. The planner takes any pass within a fifth of the time for the first re-push's.
+#define MOORING_LOOK_AT \
+  "$2 + (8100 + q.device_id * 7919 % 3901) * $3::int8 / 10000 * interval '1 microsecond'"
 constexpr pg::Statement kScheduleLook{"queue_schedule_look", R"(
-update reconcile r set due_at = least(r.due_at, $2)
-from (select q.device_id from reconcile q
+update reconcile r set due_at = l.look_at
+from (select q.device_id, )" MOORING_LOOK_AT R"( as look_at from reconcile q
       where q.device_id in (select e.device_id from unnest($1::int8[]) as t(id) join enrollments e on e.id = t.id)
-        and q.due_at > $2
+        and q.due_at > )" MOORING_LOOK_AT R"(
       order by q.device_id for no key update) l
 where r.device_id = l.device_id)"};
 
@@ -62,12 +64,14 @@ constexpr pg::Statement kFindResult{"queue_find_result", "select " MOORING_RESUL
 from enrollments e join command_results r on r.enrollment_id = e.id where e.id = $1 and r.uuid = $2)"};
 
 /// Commands of people are nobody's plan: the device's next pass sees that they wait, and has it pushed again.
-void schedule_look(pg::Connection& connection, std::span<const NewCommand> commands, Time now) {
+void schedule_look(pg::Connection& connection, std::span<const NewCommand> commands, Time now,
+                   Duration first_repush) {
   std::vector<std::int64_t> enrollments;
   for (const auto& command : commands) {
     if (!command.item) enrollments.push_back(command.enrollment);
   }
-  if (!enrollments.empty()) connection.exec(kScheduleLook, enrollments, now + kLookAgain);
+  const auto microseconds = std::chrono::duration_cast<std::chrono::microseconds>(first_repush).count();
+  if (!enrollments.empty()) connection.exec(kScheduleLook, enrollments, now, std::int64_t{microseconds});
 }
 
 }  // namespace
@@ -111,7 +115,8 @@ std::int32_t store_payload(pg::Connection& connection, const Payload& payload, T
   return rows[0].get<std::int32_t>(0);
 }
 
-std::int64_t enqueue(pg::Connection& connection, std::span<const NewCommand> commands, Time now) {
+std::int64_t enqueue(pg::Connection& connection, std::span<const NewCommand> commands, Time now,
+                     Duration first_repush) {
   if (commands.empty()) return 0;
   std::vector<std::int64_t> enrollments;
   std::vector<pg::Bytes> uuids;
@@ -133,7 +138,7 @@ std::int64_t enqueue(pg::Connection& connection, std::span<const NewCommand> com
       connection.exec(kEnqueue, enrollments, uuids, payloads, items, versions, priorities, expiries, now)
           .affected();
   count(connection, {{kQueuedCounter, added}});
-  schedule_look(connection, commands, now);
+  schedule_look(connection, commands, now, first_repush);
   return added;
 }
 

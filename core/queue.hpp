@@ -38,10 +38,14 @@ struct NewCommand {
   std::optional<Time> expires_at;
 };
 
+/// Before the first re-push of a command that a person queued, plus or minus a fifth (--push-retry-base).
+constexpr Duration kFirstRepush = std::chrono::minutes(10);
+
 /// One statement for any number. A command whose UUID is queued already for its enrollment is left as it is.
-/// Returns how many are new. Devices with commands of people (no item) get a pass a minute later, which sees
-/// to their re-pushes.
-std::int64_t enqueue(pg::Connection& connection, std::span<const NewCommand> commands, Time now);
+/// Returns how many are new. Devices with commands of people (no item) get a pass when their first re-push is
+/// due; where all is answered by then, it has nothing to do.
+std::int64_t enqueue(pg::Connection& connection, std::span<const NewCommand> commands, Time now,
+                     Duration first_repush = kFirstRepush);
 
 struct OpenCommandRef {
   std::int64_t enrollment = 0;

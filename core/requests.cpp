@@ -110,7 +110,8 @@ bool send_request(pg::Connection& connection, const NewRequest& request, Time no
                         .priority = request.priority,
                         .expires_at = request.expires_at});
   }
-  return enqueue(connection, commands, now) == static_cast<std::int64_t>(commands.size());
+  return enqueue(connection, commands, now, request.first_repush) ==
+         static_cast<std::int64_t>(commands.size());
 }
 
 std::optional<CommandRequest> find_request(pg::Connection& connection, std::string_view encoded_uuid) {

@@ -24,6 +24,7 @@ struct NewRequest {
   std::vector<std::int64_t> enrollments;  ///< Each once.
   std::int16_t priority = 0;
   std::optional<Time> expires_at;
+  Duration first_repush = kFirstRepush;
 };
 /// Queues it for all. False where the UUID was used before: then the caller rolls back.
 bool send_request(pg::Connection& connection, const NewRequest& request, Time now);

@@ -9,6 +9,7 @@ namespace mooring::reconciler {
 namespace {
 
 constexpr auto kJustEnrolled = std::chrono::minutes(10);  // somebody waits before the device
+constexpr auto kRounding = std::chrono::milliseconds(1);  // of times in the database
 constexpr auto kFarAway = std::chrono::hours(24 * 365);
 
 bool by_item(const KnownItem& a, const KnownItem& b) { return a.record.item < b.record.item; }
@@ -192,6 +193,9 @@ class Planner {
 
   void schedule(const ItemPlanner& planner) {
     auto& row = plan_.row;
+    // Shorter waits may have been configured since.
+    if (row.next_push_at)
+      row.next_push_at = std::min(*row.next_push_at, context_.now + push_wait(row.pushes + 1));
     const bool own = !planner.open().empty() || !plan_.commands.empty();
     const bool due = row.next_push_at && context_.now >= *row.next_push_at;
     if (!plan_.commands.empty()) {
@@ -215,15 +219,19 @@ class Planner {
     row.due_at = std::max(next, context_.now + std::chrono::milliseconds(1));
   }
 
-  /// Whoever queued a command has pushed, or did not want to: the schedule begins with its first re-push.
+  /// Whoever queued a command has pushed, or did not want to: the schedule begins with its first re-push. A
+  /// pass that comes within the jitter before it (core::enqueue asks for one) makes it, instead of another.
   void await_people() {
     auto& row = plan_.row;
     const auto newest = std::ranges::max(snapshot_.people, {}, &WaitingChannel::newest).newest;
     const Time first = newest + push_wait(1);
+    const Time early = newest + context_.policy.push_base * 4 / 5;
     if (row.next_push_at && *row.next_push_at <= first) return;
-    if (row.next_push_at && first <= context_.now) return;
-    if (first <= context_.now) return push_now(false);
-    row.pushes = 0;
+    const bool is_of_newest =
+        row.next_push_at && *row.next_push_at - push_wait(row.pushes + 1) >= newest - kRounding;
+    if (is_of_newest) return;
+    row.pushes = early <= context_.now ? 1 : 0;
+    if (row.pushes == 1) return push_now(false);
     row.next_push_at = first;
   }
 

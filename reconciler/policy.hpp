@@ -10,6 +10,7 @@
 #include "base/clock.hpp"
 #include "core/command.hpp"
 #include "core/message.hpp"
+#include "core/queue.hpp"
 
 namespace mooring::reconciler {
 
@@ -20,8 +21,7 @@ struct Policy {
   int attempts = 5;  ///< Commands for one version before it counts as failed.
   int repairs = 5;   ///< Drifts of a verified item within the window.
   Duration repair_window = std::chrono::hours(24);
-  Duration push_base =
-      std::chrono::minutes(10);  ///< Before a silent device with open commands is pushed again.
+  Duration push_base = core::kFirstRepush;  ///< Before a silent device with open commands is pushed again.
   Duration push_max = std::chrono::hours(12);
   Duration verify_patience =
       std::chrono::minutes(10);  ///< A list is asked for although commands are still open.

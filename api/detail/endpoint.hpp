@@ -31,6 +31,7 @@ struct Call {
   const crypto::SecretBox& secrets;  ///< For what is sealed at rest.
   const core::enroll::Profiles* enrollment = nullptr;
   const std::function<std::shared_ptr<const crypto::Signer>()>* profile_signer = nullptr;
+  Duration first_repush{};
 };
 
 /// Moves mooring_commands_total.

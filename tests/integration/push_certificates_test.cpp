@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "reconciler/gauges.hpp"
 #include "tests/support/push_certificate.hpp"
 #include "tests/support/world.hpp"
 
@@ -104,6 +105,25 @@ TEST_F(PushCertificates, ARenewedOneTakesThePlaceOfTheOldAndMovesTheRevision) {
   note_push_failure(world.db.connection(), test::kPushTopic, first.certificate.revision, "late news", now());
   EXPECT_EQ(find_push_certificate(world.db.connection(), test::kPushTopic)->failure, "");
   EXPECT_THAT(list_push_certificates(world.db.connection()), SizeIs(1));
+}
+
+// covers: mdm.P05
+TEST_F(PushCertificates, MetricsSayWhenEachEndsAndWhetherItIsRefused) {
+  const auto stored = put();
+  const auto shown = [&](const std::string& name) {
+    reconciler::refresh_gauges(world.db.connection(), world.db.metrics, now());
+    const auto page = world.db.metrics.text();
+    const auto at = page.find("\n" + name + "{topic=\"" + test::kPushTopic + "\"} ");
+    return at == std::string::npos ? -1.0 : std::stod(page.substr(page.find("} ", at) + 2));
+  };
+  const std::string ends = "mooring_push_certificate_expiry_timestamp_seconds";
+  const auto not_after = std::chrono::floor<std::chrono::seconds>(stored.certificate.not_after);
+  EXPECT_EQ(shown(ends), static_cast<double>(not_after.time_since_epoch().count()));
+  EXPECT_EQ(shown("mooring_push_certificate_refused"), 0);
+  note_push_failure(world.db.connection(), test::kPushTopic, stored.certificate.revision, "403", now());
+  EXPECT_EQ(shown("mooring_push_certificate_refused"), 1);
+  delete_push_certificate(world.db.connection(), test::kPushTopic);
+  EXPECT_EQ(shown(ends), -1.0) << "a certificate that is gone raises no alarm";
 }
 
 // covers: mdm.P05

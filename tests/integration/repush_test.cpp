@@ -63,6 +63,18 @@ TEST_F(Repush, ACommandThatIsAnsweredAtOnceCostsOneLook) {
   EXPECT_EQ(world.text("select next_push_at is null from reconcile"), "true");
 }
 
+TEST_F(Repush, TheLookAtASilentDeviceIsItsFirstRepush) {
+  world.enqueue(udid(), kUuid);
+  std::size_t passes = 0;
+  const auto before = world.pushes().size();
+  for (int i = 0; i < 84; ++i) {
+    world.advance(10s);
+    passes += world.reconcile();
+  }
+  EXPECT_EQ(passes, 1U);
+  EXPECT_EQ(world.pushes().size() - before, 1U);
+}
+
 TEST_F(Repush, ANewCommandBeginsTheScheduleAnew) {
   world.enqueue(udid(), kUuid);
   pushes_within(24h * 3);

@@ -66,7 +66,7 @@ class StrongSwan {
   const ScepServer& server_;
 };
 
-// covers: mdm.S01, mdm.S03, mdm.S07
+// covers: mdm.S01, mdm.S03, mdm.S07, seed.06
 TEST(ScepClients, StrongSwanNeedsNoFlags) {
   ScepServer server(with_static_challenge(false));
   StrongSwan client(server);

@@ -113,6 +113,7 @@ World::World(reconciler::Policy policy, core::CheckinOptions checkins,
           [this](std::span<const std::int64_t> ids, core::PushLane lane) {
             (lane == core::PushLane::urgent ? urgent_pushes_ : background_pushes_) += ids.size();
             pushes_.insert(pushes_.end(), ids.begin(), ids.end());
+            if (on_push) on_push(ids, lane);
           },
           clock, db.log, db.metrics) {
   must(reconciler_.prepare(connection()));

@@ -3,9 +3,11 @@
 // the tests of the loop run in.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -68,6 +70,8 @@ class World {
   /// Passes and connections in turn, `rounds` times at most, until a round changes nothing.
   void settle(simulator::Device& device, int rounds = 12);
   void advance(Duration by) { clock.advance(by); }
+  /// Told of every push that the reconciler asks for.
+  std::function<void(std::span<const std::int64_t>, core::PushLane)> on_push;
   const std::vector<std::int64_t>& pushes() const { return pushes_; }
   std::size_t urgent_pushes() const { return urgent_pushes_; }
   std::size_t background_pushes() const { return background_pushes_; }

@@ -80,14 +80,15 @@ Task<> push_known(NanoMdmDependencies& d, Reply& reply, const std::vector<NamedE
 
 /// The ids that got the command. On an error nothing is queued.
 Result<ResolvedIds> queue_command(pg::Connection& connection, const http::Request& request,
-                                  const detail::CommandNames& names, Time now) {
+                                  const detail::CommandNames& names, Time now, Duration first_repush) {
   return pg::in_transaction(connection, [&](pg::Connection& c) -> Result<ResolvedIds> {
     auto resolved = resolve_ids(c, read_ids(raw_ids(request)));
     if (resolved.known.empty()) return resolved;
     const core::NewRequest command{.uuid = core::encode_command_uuid(names.command_uuid),
                                    .body = request.body,
                                    .request_type = names.request_type,
-                                   .enrollments = enrollments_of(resolved.known)};
+                                   .enrollments = enrollments_of(resolved.known),
+                                   .first_repush = first_repush};
     if (core::send_request(c, command, now)) return resolved;
     return fail(Failure::conflict, "command.duplicate_uuid",
                 fmt::format("a command with the CommandUUID {} was queued before", names.command_uuid));
@@ -99,7 +100,8 @@ struct Enqueued {
   ResolvedIds ids;
 };
 
-Enqueued enqueue_in(pg::Connection& connection, const http::Request& request, Time now) {
+Enqueued enqueue_in(pg::Connection& connection, const http::Request& request, Time now,
+                    Duration first_repush) {
   Enqueued done;
   const auto names = detail::read_command_plist(request.body);
   if (!names) {
@@ -108,7 +110,7 @@ Enqueued enqueue_in(pg::Connection& connection, const http::Request& request, Ti
   }
   done.reply.command_uuid = names->command_uuid;
   done.reply.request_type = names->request_type;
-  auto ids = queue_command(connection, request, *names, now);
+  auto ids = queue_command(connection, request, *names, now, first_repush);
   if (!ids) {
     done.reply.command_error = ids.error().message;
     return done;
@@ -139,8 +141,9 @@ Task<http::Response> push(NanoMdmDependencies& d, SharedRequest request) {
 
 Task<http::Response> enqueue(NanoMdmDependencies& d, SharedRequest request) {
   if (read_ids(raw_ids(*request)).empty()) co_return error_response(400, kNoIds);
-  pg::Pool::Body<Enqueued> body = [request, now = d.clock.now()](pg::Connection& c) -> Result<Enqueued> {
-    return enqueue_in(c, *request, now);
+  pg::Pool::Body<Enqueued> body = [request, now = d.clock.now(),
+                                   first = d.first_repush](pg::Connection& c) -> Result<Enqueued> {
+    return enqueue_in(c, *request, now, first);
   };
   auto done = co_await d.pool.run<Enqueued>(std::move(body));
   const bool no_push = !request->query_param("nopush").value_or("").empty();

@@ -19,6 +19,7 @@
 #include "base/postgres/pool.hpp"
 #include "core/checkin.hpp"
 #include "core/push.hpp"
+#include "core/queue.hpp"
 
 namespace mooring::api::nanomdm {
 
@@ -36,6 +37,7 @@ struct NanoMdmDependencies {
   std::string version;
   std::string escrow_key_unlock_url;  ///< Apple's, whole.
   std::string escrow_trust = {};      ///< PEM of roots for it; empty: the system's.
+  Duration first_repush = core::kFirstRepush;
 };
 
 /// Must outlive every server that has its routes.
