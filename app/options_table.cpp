@@ -215,6 +215,11 @@ std::span<const OptionSpec> serve_options() {
       OptionSpec{"push-retry-base", OptionType::duration, "10m",
                  "Wait before a silent device with open commands is pushed again; grows fourfold."},
       OptionSpec{"push-retry-max", OptionType::duration, "12h", "Longest wait between such pushes."},
+      OptionSpec{
+          "certificate-rate", OptionType::integer, "0",
+          "Devices in a minute that get one and the same profile with a SCEP, ACME or Active Directory "
+          "certificate, so that a new version for the fleet does not overrun the authority; devices that "
+          "enrolled within the hour do not wait; 0: no limit."},
       OptionSpec{"verify-patience", OptionType::duration, "10m",
                  "How long a list that would prove repairs waits for commands that are still unanswered."},
       OptionSpec{"reconcile-batch", OptionType::integer, "500", "Devices of one pass."},

@@ -46,6 +46,7 @@ reconciler::Policy policy_from(const Options& options) {
           .repair_window = std::chrono::hours(24),
           .push_base = options.duration("push-retry-base"),
           .push_max = options.duration("push-retry-max"),
+          .certificate_rate = options.integer("certificate-rate"),
           .verify_patience = options.duration("verify-patience")};
 }
 

@@ -12,3 +12,11 @@ create index versions_remove_payload on versions (remove_payload);
 
 -- When another server's copy of the enrollment was imported. Such a device still shows the certificate of its old home.
 alter table enrollments add column migrated_at timestamptz;
+
+-- When the next device may have a profile that makes it ask an authority for a certificate (--certificate-rate).
+-- One row for each such item.
+create table certificate_turns (
+  item_id integer primary key,
+  version_id integer not null,
+  next_at timestamptz not null
+);

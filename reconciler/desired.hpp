@@ -23,6 +23,7 @@ struct ItemFacts {
   std::string identity;  ///< What the device's list shows for this version, as it shows it.
   std::int32_t install_payload = 0;
   std::int32_t remove_payload = 0;
+  bool asks_for_certificate = false;  ///< Installing it makes the device ask an authority.
 };
 
 struct Desired {

@@ -12,6 +12,9 @@ constexpr std::string_view kWaitsForList = "waiting for the device's first list"
 constexpr std::string_view kUnderWay = "a command is queued or being worked on";
 constexpr std::string_view kWaitsForProof = "acknowledged; waiting for the device's own list to show it";
 constexpr std::string_view kNoEffect = "acknowledged, but the device's own list does not show it";
+constexpr std::string_view kWaitsForTurn =
+    "waits for its turn: so many devices at a time ask for the certificate in this profile";
+constexpr auto kNewHere = std::chrono::hours(1);  // whoever enrolled needs its certificates now
 constexpr std::string_view kForeign =
     "a profile with this identifier is on the device, but Mooring did not install it: it is not touched";
 
@@ -248,12 +251,14 @@ void ItemPlanner::drive(KnownItem& item, Presence presence) {
     }
     attempt_failed(record, ErrorClass::retryable, std::string(kNoEffect));
   }
+  bool its_turn = false;
   if (record.state == ItemState::backing_off) {
     if (record.next_try_at && context_.now < *record.next_try_at) {
       check_at(*record.next_try_at);
       return;
     }
     record.state = ItemState::pending;
+    its_turn = true;
   }
   if (record.state != ItemState::pending) return;
   if (presence == Presence::unknown) {
@@ -261,7 +266,24 @@ void ItemPlanner::drive(KnownItem& item, Presence presence) {
     record.reason = kWaitsForList;
     return;
   }
+  if (!its_turn && waits_for_turn(item)) return;
   send(item);
+}
+
+/// It has a place in the queue for certificates then, and is sent when that has come.
+bool ItemPlanner::waits_for_turn(KnownItem& item) {
+  auto& record = item.record;
+  const auto& enrolled_at = plan_.row.enrolled_at;
+  if (!context_.certificate_turn || !item.facts->asks_for_certificate || !wants_presence(record))
+    return false;
+  if (enrolled_at && context_.now - *enrolled_at < kNewHere) return false;
+  const Time turn = context_.certificate_turn(record.item, record.version);
+  if (turn <= context_.now) return false;
+  record.state = ItemState::backing_off;
+  record.next_try_at = turn;
+  record.reason = kWaitsForTurn;
+  check_at(turn);
+  return true;
 }
 
 void ItemPlanner::send(KnownItem& item) {

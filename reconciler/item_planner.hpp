@@ -43,6 +43,7 @@ class ItemPlanner {
   bool begin_incident(ItemRecord& record);
   void drive(KnownItem& item, Presence presence);
   void send(KnownItem& item);
+  bool waits_for_turn(KnownItem& item);
   void attempt_failed(ItemRecord& record, ErrorClass error_class, std::string reason);
   void cancel_open(std::int32_t item, const std::function<bool(const OpenCommand&)>& which);
   const OpenCommand* find_open(std::int32_t item, std::optional<std::int32_t> version) const;

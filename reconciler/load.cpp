@@ -28,7 +28,10 @@ from reconcile r left join enrollments e on e.device_id = r.device_id and e.kind
 where r.device_id = any($1) order by r.device_id)"};
 
 // What an assignment means right now. Deleted items have no assignments.
-#define MOORING_FACT_COLUMNS "i.id, i.kind, i.slot, v.id, v.identity, v.install_payload, v.remove_payload "
+#define MOORING_FACT_COLUMNS                                                      \
+  "i.id, i.kind, i.slot, v.id, v.identity, v.install_payload, v.remove_payload, " \
+  "v.attributes->'payload_types' ?| "                                             \
+  "'{com.apple.security.scep,com.apple.security.acme,com.apple.ADCertificate.managed}' "
 #define MOORING_DESIRED_COLUMNS                                           \
   MOORING_FACT_COLUMNS                                                    \
   ", a.intent, a.scope, i.repush, greatest(v.declared_at, a.created_at) " \
@@ -109,7 +112,7 @@ DeviceRow read_row(const pg::Row& row) {
   return r;
 }
 
-/// From the seven columns that begin at `first`, as in MOORING_FACT_COLUMNS.
+/// From the eight columns that begin at `first`, as in MOORING_FACT_COLUMNS.
 ItemFacts read_facts(const pg::Row& row, int first) {
   return {.item = row.get<std::int32_t>(first),
           .kind = static_cast<director::ItemKind>(row.get<std::int16_t>(first + 1)),
@@ -117,15 +120,16 @@ ItemFacts read_facts(const pg::Row& row, int first) {
           .version = row.get<std::int32_t>(first + 3),
           .identity = row.get<crypto::Uuid>(first + 4).text(),
           .install_payload = row.get<std::int32_t>(first + 5),
-          .remove_payload = row.get<std::int32_t>(first + 6)};
+          .remove_payload = row.get<std::int32_t>(first + 6),
+          .asks_for_certificate = row.get<std::optional<bool>>(first + 7).value_or(false)};
 }
 
 Desired read_desired(const pg::Row& row) {
   return {.facts = read_facts(row, 1),
-          .intent = static_cast<director::Intent>(row.get<std::int16_t>(8)),
-          .scope = static_cast<director::ScopeKind>(row.get<std::int16_t>(9)),
-          .repush = row.get<std::int32_t>(10),
-          .declared_at = row.get<Time>(11)};
+          .intent = static_cast<director::Intent>(row.get<std::int16_t>(9)),
+          .scope = static_cast<director::ScopeKind>(row.get<std::int16_t>(10)),
+          .repush = row.get<std::int32_t>(11),
+          .declared_at = row.get<Time>(12)};
 }
 
 ItemRecord read_item(const pg::Row& row) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -19,6 +20,9 @@ struct PassContext {
   Policy policy;
   std::int32_t profile_list_payload = 0;
   std::int32_t device_information_payload = 0;
+  /// When a device may have an item that makes it ask for a certificate; each call takes one turn. Empty: no
+  /// limit.
+  std::function<Time(std::int32_t item, std::int32_t version)> certificate_turn = {};
 };
 
 struct PlannedCommand {

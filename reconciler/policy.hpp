@@ -23,6 +23,8 @@ struct Policy {
   Duration repair_window = std::chrono::hours(24);
   Duration push_base = core::kFirstRepush;  ///< Before a silent device with open commands is pushed again.
   Duration push_max = std::chrono::hours(12);
+  std::int64_t certificate_rate =
+      0;  ///< Devices in a minute that get one profile with a certificate; 0: any.
   Duration verify_patience =
       std::chrono::minutes(10);  ///< A list is asked for although commands are still open.
 };

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "reconciler/reconciler.hpp"
 
+#include <algorithm>
+
 #include "base/postgres/pool.hpp"
 #include "core/command_metrics.hpp"
 #include "core/queue.hpp"
 #include "director/inventory.hpp"
+#include "reconciler/certificate_turns.hpp"
 #include "reconciler/claim.hpp"
 #include "reconciler/commit.hpp"
 #include "reconciler/load.hpp"
@@ -166,8 +169,15 @@ void Reconciler::plan_batch(pg::Connection& connection, Pass& work) {
   auto shared = context();
   auto batch = load(connection, work.claimed, shared.now);
   shared.generation = batch.generation;
+  CertificateTurns turns(connection, std::max<std::int64_t>(options_.policy.certificate_rate, 1), shared.now);
+  if (options_.policy.certificate_rate > 0) {
+    shared.certificate_turn = [&turns](std::int32_t item, std::int32_t version) {
+      return turns.take(item, version);
+    };
+  }
   work.plans.reserve(batch.snapshots.size());
   for (const auto& snapshot : batch.snapshots) work.plans.push_back(plan(snapshot, shared));
+  turns.store();
   commit(connection, work.plans, shared);
   commit_unchanged(connection, batch.unchanged, batch.generation);
 }

@@ -314,6 +314,47 @@ TEST(Plan, ASilentDeviceIsLookedAtWhenItIsPushedAgainAndNotInEveryPass) {
   EXPECT_EQ(refused.run().row.due_at, kNow + minutes(3));
 }
 
+// covers: mdm.P04
+TEST(Plan, AScheduleOfPushesThatWasMadeWithLongerWaitsIsCutShort) {
+  Story story;
+  story.snapshot.people = {{.enrollment = 10, .newest = kNow - minutes(1)}};
+  story.snapshot.row.next_push_at = kNow + hours(10);
+  EXPECT_LE(story.run().row.next_push_at, kNow + minutes(12));
+}
+
+// covers: state.N19
+TEST(Plan, AProfileWithACertificateWaitsForItsTurnAndThenGoesWithoutAnother) {
+  int taken = 0;
+  const auto turn_at = [&](Story& story, Time at) {
+    story.context.certificate_turn = [&taken, at](std::int32_t item, std::int32_t version) {
+      EXPECT_EQ(item * 100 + version, 107);
+      ++taken;
+      return at;
+    };
+    story.desired[0].facts.asks_for_certificate = true;
+  };
+  Story early;
+  turn_at(early.wants(1, "a", 7), kNow + minutes(3));
+  const auto waiting = early.run();
+  EXPECT_TRUE(waiting.commands.empty());
+  EXPECT_EQ(waiting.after[0].state, ItemState::backing_off);
+  EXPECT_EQ(waiting.after[0].next_try_at, kNow + minutes(3));
+  EXPECT_EQ(waiting.after[0].attempts, 0);
+  EXPECT_EQ(waiting.row.due_at, kNow + minutes(3));
+
+  Story later;
+  turn_at(later.wants(1, "a", 7), kNow + hours(1));
+  later.record(1, "a", 7, ItemState::backing_off).next_try_at = kNow;
+  EXPECT_EQ(sent(later.run()), (Types{"InstallProfile"}));
+  EXPECT_EQ(taken, 1);
+
+  Story fresh;
+  turn_at(fresh.wants(1, "a", 7), kNow + hours(1));
+  fresh.snapshot.row.enrolled_at = kNow - minutes(20);
+  EXPECT_EQ(sent(fresh.run()), (Types{"InstallProfile"}));
+  EXPECT_EQ(taken, 1) << "somebody waits before it";
+}
+
 TEST(Plan, NotNowOnAListDoesNotStopInstalls) {
   Story story;
   story.wants(1, "a", 7);
