@@ -70,7 +70,7 @@ TEST_F(Http2ClientTest, AfterGoAwayTheOldConnectionFinishesAndANewOneTakesTheRes
   send(3);
   ASSERT_TRUE(until([&] { return answering == 3; }));
   server->go_away();
-  run_for(milliseconds(30));
+  run_for(milliseconds(200));
   hold = false;
   send(5);
   ASSERT_TRUE(until([&] { return answers == 5; }));
@@ -141,7 +141,7 @@ TEST_F(Http2ClientTest, NobodyThereIsAnErrorForAll) {
 
 TEST_F(Http2ClientTest, ALateAnswerIsATimeoutAndTheConnectionGoesOn) {
   serve({});
-  connect({.request_timeout = milliseconds(60)});
+  connect({.request_timeout = milliseconds(500)});
   hold = true;
   send(2);
   ASSERT_TRUE(until([&] { return errors.size() == 2; }));
@@ -155,7 +155,7 @@ TEST_F(Http2ClientTest, ALateAnswerIsATimeoutAndTheConnectionGoesOn) {
 
 TEST_F(Http2ClientTest, TheDeadlineCountsTheWaitForAFreeStreamToo) {
   serve({.max_streams = 1});
-  connect({.request_timeout = milliseconds(80)});
+  connect({.request_timeout = milliseconds(500)});
   hold = true;
   send(3);
   ASSERT_TRUE(until([&] { return errors.size() == 3; }));
