@@ -77,7 +77,7 @@ std::int64_t Rows::affected() const {
   return text == nullptr || *text == '\0' ? 0 : std::stoll(text);
 }
 
-Connection::Connection(const ConnectOptions& options) {
+Connection::Connection(const ConnectOptions& options) : on_commit_(options.on_commit) {
   const std::string settings = session_options(options);
   const std::array<const char*, 6> keys{"dbname",          "fallback_application_name", "options",
                                         "connect_timeout", "client_encoding",           nullptr};
@@ -133,6 +133,12 @@ Rows Connection::exec_prepared(const Statement& statement, const Params& params)
   }
   return check(PQexecPrepared(connection_, statement.name, static_cast<int>(count), values.data(),
                               lengths.data(), formats.data(), 1));
+}
+
+void Connection::commit() {
+  if (on_commit_) on_commit_(CommitPoint::before);
+  script("COMMIT");
+  if (on_commit_) on_commit_(CommitPoint::after);
 }
 
 Rows Connection::script(const std::string& sql) { return check(PQexec(connection_, sql.c_str())); }

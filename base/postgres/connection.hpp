@@ -6,6 +6,7 @@
 #pragma once
 
 #include <exception>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -104,6 +105,8 @@ class Rows {
   std::unique_ptr<pg_result, void (*)(pg_result*)> result_;
 };
 
+enum class CommitPoint : std::uint8_t { before, after };
+
 struct ConnectOptions {
   std::string conninfo;  ///< libpq URI or keyword string.
   std::string application_name = "mooring";
@@ -113,6 +116,8 @@ struct ConnectOptions {
   /// Point queries on hot paths: index look-ups only, one plan for ever. Statistics of a table that has just
   /// grown from empty would otherwise choose sequential scans until the next ANALYZE.
   bool point_queries = false;
+  /// For tests: what happens around the COMMIT of a transaction. What it throws is thrown there.
+  std::function<void(CommitPoint)> on_commit;
 };
 
 class Connection {
@@ -132,6 +137,8 @@ class Connection {
   /// SQL without parameters, several statements allowed: migrations, BEGIN, settings.
   Rows script(const std::string& sql);
 
+  void commit();
+
   bool is_broken() const;
   bool in_transaction() const;
   /// Quotes nothing, prepares nothing: waits up to `timeout_ms` for a notification on LISTENed channels.
@@ -140,6 +147,7 @@ class Connection {
  private:
   void prepare(const Statement& statement, const Params& params);
   Rows check(pg_result* result);
+  std::function<void(CommitPoint)> on_commit_;
   pg_conn* connection_;
   std::unordered_set<const char*> prepared_;
 };
@@ -150,7 +158,11 @@ auto once_in_transaction(Connection& connection, Body& body) -> decltype(body(co
   connection.script("BEGIN");
   try {
     auto result = body(connection);
-    connection.script(result ? "COMMIT" : "ROLLBACK");
+    if (result) {
+      connection.commit();
+    } else {
+      connection.script("ROLLBACK");
+    }
     return result;
   } catch (...) {
     if (!connection.is_broken() && connection.in_transaction()) connection.script("ROLLBACK");

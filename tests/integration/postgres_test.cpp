@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "base/postgres/batcher.hpp"
+#include "base/postgres/lease.hpp"
 #include "base/postgres/migrations.hpp"
 #include "base/postgres/pool.hpp"
 #include "tests/support/test_database.hpp"
@@ -69,6 +70,44 @@ T run(Task<T> task) {
                         [&](std::exception_ptr, T value) { out.emplace(std::move(value)); });
   io.run();
   return std::move(*out);
+}
+
+TEST(Transaction, WhatIsThrownAroundTheCommitIsThrownThere) {
+  test::TestDatabase db;
+  db.connection().script("create table t (n int)");
+  auto options = db.connect_options();
+  const auto crash_at = [&](CommitPoint point) {
+    options.on_commit = [point](CommitPoint reached) {
+      if (reached == point) throw SqlError("", "the connection is lost");
+    };
+    Connection connection(options);
+    EXPECT_THROW(in_transaction(connection,
+                                [](Connection& c) -> Result<> {
+                                  c.script("insert into t values (1)");
+                                  return {};
+                                }),
+                 SqlError);
+    return db.connection().script("select count(*)::text from t")[0].text(0);
+  };
+  EXPECT_EQ(crash_at(CommitPoint::before), "0");
+  EXPECT_EQ(crash_at(CommitPoint::after), "1");
+}
+
+TEST(Lease, OneAtATimeDoesTheJobAndAnotherMayFollow) {
+  test::TestDatabase db;
+  Connection other(db.connect_options());
+  const auto nothing = [](Connection&) -> Result<> { return {}; };
+  bool ran_meanwhile = true;
+  bool other_job_ran = false;
+  const auto ran = with_lease(db.connection(), "stages", [&](Connection&) -> Result<> {
+    ran_meanwhile = with_lease(other, "stages", nothing).value();
+    other_job_ran = with_lease(other, "cursors", nothing).value();
+    return {};
+  });
+  EXPECT_TRUE(ran.value());
+  EXPECT_FALSE(ran_meanwhile);
+  EXPECT_TRUE(other_job_ran);
+  EXPECT_TRUE(with_lease(other, "stages", nothing).value());
 }
 
 TEST(Pool, AFullQueueAnswersBusyAtOnce) {
