@@ -57,7 +57,7 @@ struct Api::Impl {
   Task<Response> openapi();
 
   /// Lets `next` answer once the token is known.
-  Task<Response> guard(SharedRequest request, std::function<Task<Response>(SharedRequest)> next);
+  Task<Response> guard(std::shared_ptr<Request> request, std::function<Task<Response>(SharedRequest)> next);
   http::Handler guarded(std::function<Task<Response>(SharedRequest)> next);
   Response failed(const Request& request, const Error& error) const;
   void after_commit(const Answer& answer);
@@ -79,22 +79,24 @@ Response Api::Impl::failed(const Request& request, const Error& error) const {
   return refusal(error, request.id);
 }
 
-Task<Response> Api::Impl::guard(SharedRequest request, std::function<Task<Response>(SharedRequest)> next) {
+Task<Response> Api::Impl::guard(std::shared_ptr<Request> request,
+                                std::function<Task<Response>(SharedRequest)> next) {
   const auto known = co_await authenticator.check(std::string(request->headers.get("Authorization")));
   if (!known) co_return failed(*request, known.error());
+  request->actor = "token:" + *known;
   co_return co_await next(request);
 }
 
 http::Handler Api::Impl::guarded(std::function<Task<Response>(SharedRequest)> next) {
   return [this, next = std::move(next)](Request request) {
-    return guard(std::make_shared<const Request>(std::move(request)), next);
+    return guard(std::make_shared<Request>(std::move(request)), next);
   };
 }
 
 Task<Response> Api::Impl::serve(Endpoint endpoint, SharedRequest request) {
   pg::Pool::Body<Answer> body = [this, endpoint, request, now = d.clock.now()](pg::Connection& connection) {
-    return call_endpoint(
-        endpoint, {connection, *request, now, d.secrets, d.enrollment, &d.profile_signer, d.first_repush});
+    return call_endpoint(endpoint, {connection, *request, now, d.secrets, d.enrollment, &d.profile_signer,
+                                    d.first_repush, request->actor});
   };
   auto answer = co_await d.pool.run<Answer>(std::move(body));
   if (!answer) co_return failed(*request, answer.error());
@@ -103,6 +105,7 @@ Task<Response> Api::Impl::serve(Endpoint endpoint, SharedRequest request) {
     d.log.info("api change", {{"method", request->method},
                               {"path", request->path()},
                               {"status", answer->response.status},
+                              {"actor", request->actor},
                               {"request_id", request->id}});
   }
   co_return std::move(answer->response);

@@ -11,7 +11,7 @@ namespace {
 constexpr auto kTokenMemory = std::chrono::minutes(1);
 constexpr std::size_t kTokenBytes = 32;
 
-constexpr pg::Statement kAuthFind{"api_auth_find", "select true from api_tokens where hash = $1"};
+constexpr pg::Statement kAuthFind{"api_auth_find", "select name from api_tokens where hash = $1"};
 // Servers that start together take turns, so that only one of them makes the token.
 constexpr pg::Statement kAuthTurn{"api_auth_turn",
                                   "select pg_advisory_xact_lock(hashtext('mooring.api_tokens'))::text"};
@@ -48,24 +48,26 @@ Result<std::string> bearer_token(std::string_view authorization) {
   return std::string(trim(authorization.substr(kScheme.size())));
 }
 
-Task<Result<>> Authenticator::check(std::string authorization) {
+Task<Result<std::string>> Authenticator::check(std::string authorization) {
   const auto token = bearer_token(authorization);
   if (!token) co_return std::unexpected(token.error());
   const std::string hash = hash_of_token(*token);
-  if (const auto known = known_until_.find(hash); known != known_until_.end()) {
-    if (known->second > clock_.now()) co_return Result<>{};
-    known_until_.erase(known);
+  if (const auto known = known_.find(hash); known != known_.end()) {
+    if (known->second.until > clock_.now()) co_return known->second.name;
+    known_.erase(known);
   }
-  pg::Pool::Body<bool> look_up = [hash](pg::Connection& connection) -> Result<bool> {
-    return !connection.exec(kAuthFind, pg::Bytes{hash}).empty();
+  using Name = std::optional<std::string>;
+  pg::Pool::Body<Name> look_up = [hash](pg::Connection& connection) -> Result<Name> {
+    const auto rows = connection.exec(kAuthFind, pg::Bytes{hash});
+    return rows.empty() ? Name() : Name(rows[0].text(0));
   };
-  const auto found = co_await pool_.run<bool>(std::move(look_up));
+  const auto found = co_await pool_.run<Name>(std::move(look_up));
   if (!found) co_return std::unexpected(found.error());
   if (!*found) {
     co_return fail(Failure::unauthorized, "auth.unknown_token", "This API token is not known here.");
   }
-  known_until_[hash] = clock_.now() + kTokenMemory;
-  co_return Result<>{};
+  known_[hash] = {.name = **found, .until = clock_.now() + kTokenMemory};
+  co_return **found;
 }
 
 }  // namespace mooring::api

@@ -25,14 +25,18 @@ class Authenticator {
  public:
   Authenticator(pg::Pool& pool, const Clock& clock) : pool_(pool), clock_(clock) {}
 
-  /// `authorization` is the field as sent. Errors: auth.missing, auth.unknown_token, or that the database
-  /// does not answer.
-  Task<Result<>> check(std::string authorization);
+  /// The name of the token; `authorization` is the field as sent. Errors: auth.missing, auth.unknown_token,
+  /// or that the database does not answer.
+  Task<Result<std::string>> check(std::string authorization);
 
  private:
   pg::Pool& pool_;
   const Clock& clock_;
-  std::unordered_map<std::string, Time> known_until_;  ///< By hash; only of tokens that exist.
+  struct Known {
+    std::string name;
+    Time until;
+  };
+  std::unordered_map<std::string, Known> known_;  ///< By hash; only of tokens that exist.
 };
 
 }  // namespace mooring::api

@@ -8,6 +8,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -32,6 +33,7 @@ struct Call {
   const core::enroll::Profiles* enrollment = nullptr;
   const std::function<std::shared_ptr<const crypto::Signer>()>* profile_signer = nullptr;
   Duration first_repush{};
+  std::string_view actor;  ///< Who asks: "token:NAME".
 };
 
 /// Moves mooring_commands_total.

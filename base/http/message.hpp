@@ -39,6 +39,7 @@ struct Request {
   std::string id;                ///< X-Request-Id of the client where it is sane, otherwise made here.
   std::string remote_address;    ///< Without port.
   std::string peer_certificate;  ///< DER of the TLS client certificate, not judged; empty without one.
+  std::string actor;             ///< Who asks, where a handler in front has found that out: "token:NAME".
   std::vector<std::pair<std::string, std::string>> params;  ///< From the route pattern, percent-decoded.
 
   /// Target up to '?', not decoded; scheme and host of an absolute target are left out.
