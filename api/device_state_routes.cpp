@@ -100,7 +100,7 @@ Result<Answer> get_device_items(Call call) {
     auto names = load_item_names(call.db, views);
     const auto times = load_command_times(call.db, device->id);
     for (const auto& view : views) items.push_back(item_json(view, names[view.item], times));
-    observed_at = json_of(snapshot->row.list_at);
+    observed_at = json_of(snapshot->own.list.at);
   }
   Json body = page_json(std::move(items));
   body["udid"] = device->udid;
@@ -111,7 +111,7 @@ Result<Answer> get_device_items(Call call) {
 /// Items that Mooring has business with on this device, whichever version.
 std::vector<std::int32_t> items_on_device(const reconciler::DeviceSnapshot& snapshot) {
   std::set<std::int32_t> items;
-  for (const auto& known : snapshot.items) items.insert(known.record.item);
+  for (const auto& known : snapshot.own.items) items.insert(known.record.item);
   if (snapshot.desired) {
     for (const auto& desired : *snapshot.desired) items.insert(desired.facts.item);
   }
@@ -123,7 +123,7 @@ using ManagedNames = std::map<std::pair<std::string, std::string>, std::string>;
 
 ManagedNames load_managed_names(pg::Connection& connection, const reconciler::DeviceSnapshot& snapshot) {
   std::vector<crypto::Uuid> identities;
-  for (const auto& observed : snapshot.evidence.profiles->all()) {
+  for (const auto& observed : snapshot.own.evidence.profiles->all()) {
     if (const auto uuid = crypto::Uuid::parse(observed.uuid)) identities.push_back(*uuid);
   }
   ManagedNames names;
@@ -138,9 +138,9 @@ Result<Answer> get_device_profiles(Call call) {
   if (!device) return std::unexpected(device.error());
   const auto snapshot = reconciler::peek(call.db, device->id);
   auto items = Json::array();
-  if (snapshot && snapshot->evidence.profiles) {
+  if (snapshot && snapshot->own.evidence.profiles) {
     const auto names = load_managed_names(call.db, *snapshot);
-    for (const auto& observed : snapshot->evidence.profiles->all()) {
+    for (const auto& observed : snapshot->own.evidence.profiles->all()) {
       const auto known = names.find({observed.identifier, observed.uuid});
       items.push_back({{"identifier", observed.identifier},
                        {"payload_uuid", observed.uuid},
@@ -152,7 +152,7 @@ Result<Answer> get_device_profiles(Call call) {
   }
   Json body = page_json(std::move(items));
   body["udid"] = device->udid;
-  body["observed_at"] = snapshot ? json_of(snapshot->row.list_at) : Json();
+  body["observed_at"] = snapshot ? json_of(snapshot->own.list.at) : Json();
   return json_response(200, body);
 }
 

@@ -15,7 +15,7 @@ namespace {
 constexpr pg::Statement kDriftTotals{"api_drift_totals", R"(
 select count(i.id), coalesce(sum(c.desired), 0)::int8, coalesce(sum(c.verified), 0)::int8,
        coalesce(sum(c.failed), 0)::int8
-from items i left join item_counts c on c.item_id = i.id where i.kind = 1 and i.deleted_at is null)"};
+from items i left join item_totals c on c.item_id = i.id where i.kind = 1 and i.deleted_at is null)"};
 constexpr pg::Statement kDriftItemsDrifted{"api_drift_items_drifted", R"(
 select coalesce(sum(w.devices), 0)::int8 from item_drift w join items i on i.id = w.item_id
 where i.kind = 1 and i.deleted_at is null and w.devices > 0)"};
@@ -40,12 +40,13 @@ Json profile_drift_json(const director::Profile& profile) {
 
 Json drifted_device_json(const director::DriftedDevice& device) {
   const auto state = static_cast<reconciler::ItemState>(device.state);
+  const auto reason =
+      reconciler::sentence_of(static_cast<reconciler::Reason>(device.reason_code), device.detail);
   return {{"udid", device.udid},
           {"serial_number", json_of(device.serial_number)},
           {"state", reconciler::name_of(state)},
           {"since", to_rfc3339(device.since)},
-          {"reason", device.reason.empty() ? Json("the next pass over this device decides what to send")
-                                           : Json(device.reason)}};
+          {"reason", reason.empty() ? "the next pass over this device decides what to send" : reason}};
 }
 
 Result<Answer> get_drift_of_profile(Call call, const std::string& name) {

@@ -32,6 +32,8 @@ std::string_view reason_of_state(ItemState state) {
       return "given up: waits for a new version or a re-push";
     case ItemState::quarantined:
       return "lost again and again: waits for a new version or a re-push";
+    case ItemState::waiting:
+      return "something declared keeps it from being sent";
     case ItemState::verified:
       break;
   }
@@ -47,12 +49,13 @@ void describe_state(ItemView& view, const DeviceSnapshot& snapshot, bool is_curr
   }
   view.state = view.record->state;
   if (view.state == ItemState::verified && view.intent != RecordIntent::ended) return;
-  view.reason = view.record->reason.empty() ? reason_of_state(view.state) : view.record->reason;
+  view.reason = reconciler::sentence_of(view.record->reason, view.record->detail);
+  if (view.reason.empty()) view.reason = reason_of_state(view.state);
 }
 
 void add_evidence(ItemView& view, const DeviceSnapshot& snapshot) {
-  if (snapshot.evidence.profiles) {
-    const auto* observed = snapshot.evidence.profiles->find(view.identifier);
+  if (snapshot.own.evidence.profiles) {
+    const auto* observed = snapshot.own.evidence.profiles->find(view.identifier);
     if (observed != nullptr) view.observed_uuid = observed->uuid;
   }
   const auto open = std::ranges::find(snapshot.open, view.item, &reconciler::OpenCommand::item);
@@ -60,9 +63,9 @@ void add_evidence(ItemView& view, const DeviceSnapshot& snapshot) {
 }
 
 const ItemRecord* find_record(const DeviceSnapshot& snapshot, std::int32_t item) {
-  const auto found = std::ranges::find(snapshot.items, item,
+  const auto found = std::ranges::find(snapshot.own.items, item,
                                        [](const reconciler::KnownItem& known) { return known.record.item; });
-  return found == snapshot.items.end() ? nullptr : &found->record;
+  return found == snapshot.own.items.end() ? nullptr : &found->record;
 }
 
 ItemView view_desired(const DeviceSnapshot& snapshot, const reconciler::Desired& desired) {
@@ -98,7 +101,7 @@ std::vector<ItemView> view_items(const DeviceSnapshot& snapshot) {
     for (const auto& desired : *snapshot.desired) views.push_back(view_desired(snapshot, desired));
   }
   const auto declared = views.size();
-  for (const auto& known : snapshot.items) {
+  for (const auto& known : snapshot.own.items) {
     const bool is_declared = std::any_of(views.begin(), views.begin() + static_cast<std::ptrdiff_t>(declared),
                                          [&](const ItemView& v) { return v.item == known.record.item; });
     if (!is_declared) views.push_back(view_ended(snapshot, known));

@@ -96,8 +96,8 @@ constexpr pg::Statement kAuthenticate{"checkin_authenticate", MOORING_AUTHENTICA
   delete from commands c using old o where c.enrollment_id = o.id returning c.*
 ), cancelled as (
   insert into command_results
-    (enrollment_id, uuid, payload_id, request_type, status, item_id, created_at, answered_at)
-  select c.enrollment_id, c.uuid, c.payload_id, p.request_type, 5, c.item_id, c.created_at, $17
+    (enrollment_id, uuid, payload_id, request_type, status, item_id, version_id, created_at, answered_at)
+  select c.enrollment_id, c.uuid, c.payload_id, p.request_type, 5, c.item_id, c.version_id, c.created_at, $17
   from cleared c join payloads p on p.id = c.payload_id
   on conflict (enrollment_id, uuid) do nothing
 ), unsaid as (

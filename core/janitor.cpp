@@ -17,8 +17,9 @@ with gone as (
 ), typed as materialized (
   select g.*, p.request_type from gone g join payloads p on p.id = g.payload_id
 ), stored as (
-  insert into command_results (enrollment_id, uuid, payload_id, request_type, status, item_id, created_at, answered_at)
-  select enrollment_id, uuid, payload_id, request_type, 6, item_id, created_at, $1 from typed
+  insert into command_results (enrollment_id, uuid, payload_id, request_type, status, item_id, version_id, created_at,
+                               answered_at)
+  select enrollment_id, uuid, payload_id, request_type, 6, item_id, version_id, created_at, $1 from typed
   on conflict (enrollment_id, uuid) do nothing
 ), counted as ()" MOORING_COUNT_FROM(R"(
   select case status when 0 then 'commands.queued' else 'commands.not_now' end, -1 from typed)") R"()

@@ -38,8 +38,9 @@ with gone as (
   where c.enrollment_id = t.enrollment_id and c.uuid = t.uuid
   returning c.*
 ), stored as (
-  insert into command_results (enrollment_id, uuid, payload_id, request_type, status, item_id, created_at, answered_at)
-  select g.enrollment_id, g.uuid, g.payload_id, p.request_type, 5, g.item_id, g.created_at, $3
+  insert into command_results (enrollment_id, uuid, payload_id, request_type, status, item_id, version_id, created_at,
+                               answered_at)
+  select g.enrollment_id, g.uuid, g.payload_id, p.request_type, 5, g.item_id, g.version_id, g.created_at, $3
   from gone g join payloads p on p.id = g.payload_id
   on conflict (enrollment_id, uuid) do nothing
 )

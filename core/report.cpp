@@ -66,8 +66,9 @@ select k.ord, k.enrollment, n.uuid, n.payload_id )" MOORING_POLL_KNOWN MOORING_N
   "  returning k.ord, k.was"                                                                               \
   "), stored as ("                                                                                         \
   "  insert into command_results (enrollment_id, uuid, payload_id, request_type, status, item_id,"         \
-  "                               created_at, answered_at, error_chain, body)"                             \
-  "  select k.enrollment, k.uuid, k.payload_id, k.request_type, k.status, k.item_id, k.created_at, $7,"    \
+  "                               version_id, created_at, answered_at, error_chain, body)"                 \
+  "  select k.enrollment, k.uuid, k.payload_id, k.request_type, k.status, k.item_id, k.version_id, "       \
+  "k.created_at, $7,"                                                                                      \
   "         k.error_chain, case when k.item_id is null then k.body end"                                    \
   "  from known k where k.ord in (select ord from closed)"                                                 \
   "  on conflict (enrollment_id, uuid) do update set"                                                      \
@@ -85,9 +86,9 @@ select k.ord, k.enrollment, n.uuid, n.payload_id )" MOORING_POLL_KNOWN MOORING_N
   ") returning id, enrollment_id, command_uuid"                                                            \
   "), observed as ("                                                                                       \
   "  insert into observations (event_id, device_id, command_uuid, reported_at, status, request_type,"      \
-  "                            item_id, version_id, error_chain, body)"                                    \
+  "                            item_id, version_id, error_chain, body, enrollment_id)"                     \
   "  select v.id, k.device_id, k.uuid, $7, k.status, k.request_type, k.item_id, k.version_id,"             \
-  "         k.error_chain, case when k.item_id = 0 and k.status = 2 then k.body end"                       \
+  "         k.error_chain, case when k.item_id = 0 and k.status = 2 then k.body end, k.enrollment"         \
   "  from known k join recorded v on v.enrollment_id = k.enrollment and v.command_uuid = k.uuid"           \
   "  where k.item_id is not null and k.ord in (" changed                                                   \
   ") returning device_id"                                                                                  \

@@ -9,15 +9,15 @@ namespace mooring::director {
 namespace {
 
 // Kinds 0 and 3 are the device itself; others are users on it.
-#define MOORING_DEVICE_COLUMNS                                                                     \
-  "select d.id, d.udid, d.serial_number, d.device_name, d.model, d.model_name, d.product_name, "   \
-  "d.os_version, d.build_version, coalesce(e.enrolled, false), e.seen, "                           \
-  "(select count(*) from device_items s where s.device_id = d.id and s.drift_since is not null), " \
-  "d.created_at, d.user_name, d.enrollment_profile "                                               \
-  "from devices d left join lateral ("                                                             \
-  "  select bool_or(n.enabled) filter (where n.kind in (0, 3)) as enrolled, "                      \
-  "         max(greatest(a.last_seen_at, n.token_updated_at, n.authenticated_at)) as seen "        \
-  "  from enrollments n left join enrollment_activity a on a.enrollment_id = n.id "                \
+#define MOORING_DEVICE_COLUMNS                                                                   \
+  "select d.id, d.udid, d.serial_number, d.device_name, d.model, d.model_name, d.product_name, " \
+  "d.os_version, d.build_version, coalesce(e.enrolled, false), e.seen, "                         \
+  "coalesce((select r.drifted from reconcile r where r.device_id = d.id), 0)::int8, "            \
+  "d.created_at, d.user_name, d.enrollment_profile "                                             \
+  "from devices d left join lateral ("                                                           \
+  "  select bool_or(n.enabled) filter (where n.kind in (0, 3)) as enrolled, "                    \
+  "         max(greatest(a.last_seen_at, n.token_updated_at, n.authenticated_at)) as seen "      \
+  "  from enrollments n left join enrollment_activity a on a.enrollment_id = n.id "              \
   "  where n.device_id = d.id) e on true "
 
 constexpr pg::Statement kDevicesList{
@@ -64,7 +64,7 @@ constexpr pg::Statement kDevicesRepush{"devices_repush", R"(
 update reconcile set marks = marks + 1, repush_mark = marks + 1, due_at = least(due_at, $2) where device_id = $1)"};
 
 constexpr pg::Statement kDevicesDrifted{"devices_drifted", R"(
-select s.device_id, d.udid, d.serial_number, s.state, s.drift_since, coalesce(s.reason, '')
+select s.device_id, d.udid, d.serial_number, s.state, s.drift_since, s.reason_code, coalesce(s.detail, '')
 from device_items s join devices d on d.id = s.device_id
 where s.item_id = $1 and s.drift_since is not null and s.device_id > $2 order by s.device_id limit $3)"};
 constexpr pg::Statement kDevicesKnownVersions{"devices_known_versions", R"(
@@ -231,7 +231,8 @@ std::vector<DriftedDevice> drifted_devices(pg::Connection& connection, std::int3
                        .serial_number = row.get<std::optional<std::string>>(2),
                        .state = row.get<std::int16_t>(3),
                        .since = row.get<Time>(4),
-                       .reason = row.text(5)});
+                       .reason_code = row.get<std::int16_t>(5),
+                       .detail = row.text(6)});
   }
   return devices;
 }

@@ -109,7 +109,8 @@ struct DriftedDevice {
   std::optional<std::string> serial_number;
   std::int16_t state = 0;  ///< reconciler::ItemState
   Time since;
-  std::string reason;
+  std::int16_t reason_code = 0;  ///< reconciler::Reason
+  std::string detail;            ///< What the reason alone does not say.
 };
 std::vector<DriftedDevice> drifted_devices(pg::Connection& connection, std::int32_t item, std::int64_t after,
                                            int limit);

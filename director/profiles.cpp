@@ -17,7 +17,7 @@ namespace {
   "i.id, i.name, i.slot, v.identity, v.hash, v.attributes, i.created_at, v.declared_at, "                 \
   "coalesce(c.desired, 0), "                                                                              \
   "coalesce(c.verified, 0), coalesce(c.failed, 0), coalesce(w.devices, 0)::int8, w.oldest "               \
-  "from items i join versions v on v.id = i.current_version left join item_counts c on c.item_id = i.id " \
+  "from items i join versions v on v.id = i.current_version left join item_totals c on c.item_id = i.id " \
   "left join lateral (select sum(d.devices) as devices, min(d.since) as oldest from item_drift d "        \
   "                   where d.item_id = i.id and d.devices > 0) w on true "
 

@@ -12,7 +12,7 @@ namespace {
 constexpr pg::Statement kGaugeItems{"gauges_items", R"(
 select i.name, coalesce(c.desired, 0), coalesce(c.verified, 0), coalesce(c.failed, 0),
        coalesce(w.devices, 0)::int8, w.oldest
-from items i left join item_counts c on c.item_id = i.id
+from items i left join item_totals c on c.item_id = i.id
 left join lateral (select sum(d.devices) as devices, min(d.since) as oldest from item_drift d
                    where d.item_id = i.id and d.devices > 0) w on true
 where i.kind = 1 and i.deleted_at is null)"};

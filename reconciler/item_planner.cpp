@@ -6,21 +6,25 @@
 #include <algorithm>
 
 namespace mooring::reconciler {
+
+using director::RequestKind;
+
 namespace {
 
-constexpr std::string_view kWaitsForList = "waiting for the device's first list";
-constexpr std::string_view kUnderWay = "a command is queued or being worked on";
-constexpr std::string_view kWaitsForProof = "acknowledged; waiting for the device's own list to show it";
-constexpr std::string_view kNoEffect = "acknowledged, but the device's own list does not show it";
-constexpr std::string_view kWaitsForTurn =
-    "waits for its turn: so many devices at a time ask for the certificate in this profile";
 constexpr auto kNewHere = std::chrono::hours(1);  // whoever enrolled needs its certificates now
-constexpr std::string_view kForeign =
-    "a profile with this identifier is on the device, but Mooring did not install it: it is not touched";
-
-bool wants_presence(const ItemRecord& record) { return record.intent == RecordIntent::present; }
 
 }  // namespace
+
+ItemPlanner::ItemPlanner(const DeviceSnapshot& snapshot, const ChannelSnapshot& channel,
+                         std::vector<KnownItem>& items, ListState& list, const PassContext& context,
+                         Plan& plan)
+    : snapshot_(snapshot), channel_(channel), items_(items), list_(list), context_(context), plan_(plan) {
+  for (const auto& open : snapshot.open) {
+    if (open.channel == channel.channel) open_.push_back(open);
+  }
+  list_wanted_ = std::ranges::any_of(snapshot.requests,
+                                     [](const ItemRequest& r) { return r.kind == RequestKind::distrusted; });
+}
 
 void ItemPlanner::check_at(Time when) { next_check_ = next_check_ ? std::min(*next_check_, when) : when; }
 
@@ -30,8 +34,8 @@ std::uint64_t ItemPlanner::key(const ItemRecord& record) const {
 }
 
 bool ItemPlanner::list_is_fresh(const ItemRecord& record) const {
-  if (!plan_.row.list_event) return false;
-  return !record.acknowledged_event || *plan_.row.list_event > *record.acknowledged_event;
+  if (!list_.event) return false;
+  return !record.acknowledged_event || *list_.event > *record.acknowledged_event;
 }
 
 std::string ItemPlanner::command_uuid(std::int32_t item, std::optional<std::int32_t> version) {
@@ -40,122 +44,58 @@ std::string ItemPlanner::command_uuid(std::int32_t item, std::optional<std::int3
       "command", fmt::format("{}/{}/{}/{}", snapshot_.row.device, item, version.value_or(0), number)));
 }
 
-const OpenCommand* ItemPlanner::find_open(std::int32_t item, std::optional<std::int32_t> version) const {
+const OpenCommand* ItemPlanner::find_open(const ItemRecord& record) const {
+  const auto version = wants_presence(record) ? std::optional(record.version) : std::nullopt;
   const auto found = std::ranges::find_if(
-      open_, [&](const OpenCommand& open) { return open.item == item && open.version == version; });
+      open_, [&](const OpenCommand& open) { return open.item == record.item && open.version == version; });
   return found == open_.end() ? nullptr : &*found;
 }
 
 void ItemPlanner::cancel_open(std::int32_t item, const std::function<bool(const OpenCommand&)>& which) {
   std::erase_if(open_, [&](const OpenCommand& open) {
     if (open.item != item || !which(open)) return false;
-    plan_.cancels.push_back({open.uuid, open.request_type});
+    plan_.cancels.push_back({open.channel, open.uuid, open.request_type});
     return true;
   });
 }
 
-// ---- reports ----
-
-void ItemPlanner::read_reports(std::vector<KnownItem>& items) {
-  for (const auto& report : snapshot_.observations) {
-    if (report.item == core::kInventoryItem) {
-      read_inventory_report(report);
-      continue;
-    }
-    const auto found =
-        std::ranges::find(items, report.item, [](const KnownItem& i) { return i.record.item; });
-    if (found != items.end()) read_item_report(*found, report);
-  }
-}
-
-void ItemPlanner::read_item_report(KnownItem& item, const Observation& report) {
-  auto& record = item.record;
-  const bool install = report.version.has_value();
-  const bool current =
-      install ? (wants_presence(record) && *report.version == record.version) : !wants_presence(record);
-  if (report.status == core::CommandStatus::not_now) {
-    if (current) record.reason = "the device answered NotNow; it will be asked again";
-    return;
-  }
-  const bool accepted = report.status == core::CommandStatus::acknowledged;
-  if (accepted && install) {
-    record.installed = true;
-    record.installed_version = report.version;
-  }
-  if (!current) return;  // of a version or intent that was given up meanwhile; the next list tells
-  // RemoveProfile of something that is not there is refused: the list decides, not the error.
-  if (accepted || !install) {
-    record.state = ItemState::acknowledged;
-    record.acknowledged_event = report.event;
-    record.forced = false;
-    record.reason = kWaitsForProof;
-    return;
-  }
-  attempt_failed(record, classify(report.status, report.error_chain),
-                 describe(report.status, report.error_chain));
-}
-
-void ItemPlanner::read_inventory_report(const Observation& report) {
-  if (report.status == core::CommandStatus::not_now) return;
-  if (report.request_type == "DeviceInformation") {
-    plan_.row.information_at = report.at;
-    if (report.status != core::CommandStatus::acknowledged) return;
-    if (!report.body.empty()) plan_.new_facts = report.body;
-    return;
-  }
-  read_profile_list(report);
-}
-
-void ItemPlanner::read_profile_list(const Observation& report) {
-  auto& row = plan_.row;
-  if (report.status == core::CommandStatus::acknowledged) {
-    // Empty text is an empty list: a report that could not be read does not come as acknowledged.
-    auto list = director::ObservedProfiles::decode(report.body);
-    const std::string encoded = list.encode();
-    if (!evidence().profiles || evidence().profiles->encode() != encoded) plan_.new_list = encoded;
-    newer_ = Evidence{.profiles = std::move(list)};
-    row.list_event = report.event;
-    row.list_at = report.at;
-    row.inventory_failures = 0;
-    row.inventory_retry_at.reset();
-    return;
-  }
-  ++row.inventory_failures;
-  row.inventory_retry_at =
-      context_.now + backoff(context_.policy.retry_base, context_.policy.retry_max, row.inventory_failures,
-                             static_cast<std::uint64_t>(row.device));
-}
-
-void ItemPlanner::attempt_failed(ItemRecord& record, ErrorClass error_class, std::string reason) {
-  record.reason = std::move(reason);
-  record.next_try_at.reset();
-  if (error_class == ErrorClass::terminal || record.attempts >= context_.policy.attempts) {
-    record.state = ItemState::failed;
-    return;
-  }
-  record.state = ItemState::backing_off;
-  record.next_try_at = context_.now + backoff(context_.policy.retry_base, context_.policy.retry_max,
-                                              std::max<int>(record.attempts, 1), key(record));
+/// The only place where a state changes.
+void ItemPlanner::enter(ItemRecord& record, ItemState state, Reason reason, std::string detail) {
+  if (state != record.state && context_.on_move) context_.on_move(record.state, state);
+  record.state = state;
+  record.reason = reason;
+  record.detail = std::move(detail);
 }
 
 // ---- what is desired ----
+
+bool ItemPlanner::is_asked(std::int32_t item, RequestKind kind) const {
+  return std::ranges::any_of(snapshot_.requests, [&](const ItemRequest& request) {
+    return request.kind == kind && (request.item == item || request.item == director::kAllItems);
+  });
+}
+
+bool ItemPlanner::is_asked_again(const ItemRecord& record, const Desired& desired) const {
+  return record.repush != desired.repush || plan_.row.repush_mark > snapshot_.row.handled ||
+         is_asked(record.item, RequestKind::repush);
+}
 
 void ItemPlanner::adopt(ItemRecord& record, const Desired& desired, bool is_new) {
   const auto intent =
       desired.intent == director::Intent::present ? RecordIntent::present : RecordIntent::absent;
   const bool changed = is_new || record.version != desired.facts.version || record.intent != intent;
-  const bool asked_again =
-      !is_new && (record.repush != desired.repush || plan_.row.repush_mark > snapshot_.row.handled);
+  const bool asked_again = !is_new && is_asked_again(record, desired);
+  const bool given_up = record.state == ItemState::failed || record.state == ItemState::quarantined;
+  const bool lifted = given_up && is_asked(record.item, RequestKind::lift);
   record.version = desired.facts.version;
   record.intent = intent;
   record.repush = desired.repush;
-  if (!changed && !asked_again) return;
-  record.state = ItemState::pending;
+  if (!changed && !asked_again && !lifted) return;
+  enter(record, ItemState::pending);
   record.attempts = 0;
   record.repairs = 0;
   record.repairs_since.reset();
   record.next_try_at.reset();
-  record.reason.clear();
   record.forced = asked_again && !changed && wants_presence(record);
   if (changed) {
     const auto wanted = wants_presence(record) ? std::optional(record.version) : std::nullopt;
@@ -166,11 +106,10 @@ void ItemPlanner::adopt(ItemRecord& record, const Desired& desired, bool is_new)
 void ItemPlanner::verified(ItemRecord& record) {
   cancel_open(record.item, [](const OpenCommand&) { return true; });
   if (record.state != ItemState::verified) record.verified_at = context_.now;
-  record.state = ItemState::verified;
+  enter(record, ItemState::verified);
   record.attempts = 0;
   record.next_try_at.reset();
   record.drift_since.reset();
-  record.reason.clear();
 }
 
 bool ItemPlanner::begin_incident(ItemRecord& record) {
@@ -182,21 +121,31 @@ bool ItemPlanner::begin_incident(ItemRecord& record) {
   record.attempts = 0;
   ++record.repairs;
   if (record.repairs > policy.repairs) {
-    record.state = ItemState::quarantined;
-    record.reason = fmt::format(
-        "repaired {} times and lost again each time: left alone until a new version or a "
-        "re-push",
-        policy.repairs);
+    enter(record, ItemState::quarantined, Reason::repaired_too_often);
     return false;
   }
-  record.state = ItemState::pending;
-  if (record.repairs > 1) {
-    record.state = ItemState::backing_off;
+  if (record.repairs == 1) {
+    enter(record, ItemState::pending);
+  } else {
+    enter(record, ItemState::backing_off, Reason::lost_again);
     record.next_try_at =
         context_.now + backoff(policy.retry_base, policy.retry_max, record.repairs - 1, key(record));
-    record.reason = "lost again after a repair; waiting before the next one";
   }
   return true;
+}
+
+bool ItemPlanner::touches_foreign(ItemRecord& record, Presence presence) {
+  const bool held = presence == Presence::exact || presence == Presence::different;
+  if (wants_presence(record) || record.installed || !held) return false;
+  enter(record, ItemState::failed, Reason::foreign);
+  record.drift_since.reset();
+  return true;
+}
+
+void ItemPlanner::note_drift(ItemRecord& record, bool is_new) {
+  if (record.drift_since || record.forced) return;
+  const bool since_declared = (is_new || record.attempts == 0) && record.repairs == 0;
+  record.drift_since = since_declared ? plan_.row.changed_at.value_or(context_.now) : context_.now;
 }
 
 void ItemPlanner::reconcile(KnownItem& item, const Desired& desired, bool is_new) {
@@ -209,14 +158,7 @@ void ItemPlanner::reconcile(KnownItem& item, const Desired& desired, bool is_new
     record.installed = true;
     record.installed_version = record.version;
   }
-  const bool holds_foreign =
-      !present && !record.installed && (presence == Presence::exact || presence == Presence::different);
-  if (holds_foreign) {
-    record.state = ItemState::failed;
-    record.drift_since.reset();
-    record.reason = kForeign;
-    return;
-  }
+  if (touches_foreign(record, presence)) return;
   const Presence wanted = present ? Presence::exact : Presence::absent;
   if (presence == wanted && !record.forced && list_is_fresh(record)) {
     verified(record);
@@ -226,46 +168,67 @@ void ItemPlanner::reconcile(KnownItem& item, const Desired& desired, bool is_new
     record.drift_since = record.drift_since.value_or(context_.now);
     return;
   }
-  if (!record.drift_since && !record.forced) {
-    record.drift_since =
-        is_new || record.attempts == 0 ? plan_.row.changed_at.value_or(context_.now) : context_.now;
-    if (record.repairs > 0) record.drift_since = context_.now;
-  }
-  drive(item, presence);
+  note_drift(record, is_new);
+  drive(item, &desired, presence);
 }
 
-void ItemPlanner::drive(KnownItem& item, Presence presence) {
+std::optional<Closed> ItemPlanner::first_closed(const ItemRecord& record, const Desired* desired) const {
+  const GateInput input{.device = snapshot_,
+                        .channel = channel_,
+                        .record = record,
+                        .desired = desired,
+                        .records = items_,
+                        .context = context_};
+  for (const auto gate : context_.gates) {
+    if (auto closed = gate(input)) return closed;
+  }
+  return std::nullopt;
+}
+
+/// A command for it is open, or its answer is still to be proven. What waits behind a gate that closed is
+/// withdrawn; that was no attempt.
+bool ItemPlanner::is_at_work(ItemRecord& record, bool closed) {
+  if (const auto* open = find_open(record)) {
+    if (!closed) {
+      const bool queued = open->status == core::CommandStatus::queued;
+      enter(record, ItemState::commanded, queued ? Reason::under_way : Reason::not_now);
+      return true;
+    }
+    cancel_open(record.item, [](const OpenCommand&) { return true; });
+    if (record.attempts > 0) --record.attempts;
+  }
+  if (record.state != ItemState::acknowledged || list_is_fresh(record)) return false;
+  list_wanted_ = true;
+  return true;
+}
+
+bool ItemPlanner::waits_for_its_time(ItemRecord& record) {
+  if (record.state != ItemState::backing_off) return false;
+  if (record.next_try_at && context_.now < *record.next_try_at) {
+    check_at(*record.next_try_at);
+    return true;
+  }
+  enter(record, ItemState::pending);
+  return false;
+}
+
+void ItemPlanner::drive(KnownItem& item, const Desired* desired, Presence presence) {
   auto& record = item.record;
-  const auto version = wants_presence(record) ? std::optional(record.version) : std::nullopt;
-  if (const auto* open = find_open(record.item, version)) {
-    record.state = ItemState::commanded;
-    if (open->status == core::CommandStatus::queued) record.reason = kUnderWay;
-    return;
-  }
-  if (record.state == ItemState::commanded)
-    record.state = ItemState::pending;  // cleared or expired: send again
-  if (record.state == ItemState::acknowledged) {
-    if (!list_is_fresh(record)) {
-      list_wanted_ = true;
-      return;
-    }
-    attempt_failed(record, ErrorClass::retryable, std::string(kNoEffect));
-  }
-  bool its_turn = false;
-  if (record.state == ItemState::backing_off) {
-    if (record.next_try_at && context_.now < *record.next_try_at) {
-      check_at(*record.next_try_at);
-      return;
-    }
-    record.state = ItemState::pending;
-    its_turn = true;
-  }
-  if (record.state != ItemState::pending) return;
+  auto closed = first_closed(record, desired);
+  if (record.state == ItemState::waiting) enter(record, ItemState::pending);
+  if (is_at_work(record, closed.has_value())) return;
+  // Cleared, expired or withdrawn: send again.
+  if (record.state == ItemState::commanded) enter(record, ItemState::pending);
+  if (record.state == ItemState::acknowledged)
+    attempt_failed(record, ErrorClass::retryable, Reason::no_effect);
+  const bool its_turn = record.state == ItemState::backing_off;
+  if (waits_for_its_time(record) || record.state != ItemState::pending) return;
   if (presence == Presence::unknown) {
     list_wanted_ = true;
-    record.reason = kWaitsForList;
+    record.reason = Reason::waits_for_list;
     return;
   }
+  if (closed) return wait(record, std::move(*closed));
   if (!its_turn && waits_for_turn(item)) return;
   send(item);
 }
@@ -279,11 +242,16 @@ bool ItemPlanner::waits_for_turn(KnownItem& item) {
   if (enrolled_at && context_.now - *enrolled_at < kNewHere) return false;
   const Time turn = context_.certificate_turn(record.item, record.version);
   if (turn <= context_.now) return false;
-  record.state = ItemState::backing_off;
+  enter(record, ItemState::backing_off, Reason::waits_for_turn);
   record.next_try_at = turn;
-  record.reason = kWaitsForTurn;
   check_at(turn);
   return true;
+}
+
+void ItemPlanner::wait(ItemRecord& record, Closed closed) {
+  enter(record, ItemState::waiting, closed.reason, std::move(closed.detail));
+  record.next_try_at = closed.opens_at;
+  if (closed.opens_at) check_at(*closed.opens_at);
 }
 
 void ItemPlanner::send(KnownItem& item) {
@@ -292,67 +260,21 @@ void ItemPlanner::send(KnownItem& item) {
   const bool install = wants_presence(record);
   const auto version = install ? std::optional(record.version) : std::nullopt;
   ++record.attempts;
-  record.state = ItemState::commanded;
+  enter(record, ItemState::commanded, Reason::under_way);
   record.next_try_at.reset();
-  record.reason = kUnderWay;
   PlannedCommand command{.uuid = command_uuid(record.item, version),
+                         .channel = channel_.channel,
                          .item = record.item,
                          .version = version,
                          .payload = install ? item.facts->install_payload : item.facts->remove_payload,
                          .request_type = install ? kind.install_request_type : kind.remove_request_type};
   open_.push_back({.uuid = command.uuid,
+                   .channel = command.channel,
                    .item = record.item,
                    .version = version,
                    .payload = command.payload,
                    .request_type = std::string(command.request_type)});
   plan_.commands.push_back(std::move(command));
-}
-
-// ---- what is no longer desired ----
-
-bool ItemPlanner::drop_unproven(KnownItem& item, Presence presence) {
-  auto& record = item.record;
-  // An install may have been handed out without its answer reaching us: only a list that was read after it
-  // was cancelled shows whether something of ours is there.
-  const bool may_have_landed = record.attempts > 0 || record.state == ItemState::commanded;
-  if (!may_have_landed) return true;
-  if (!list_is_fresh(record) || presence == Presence::unknown) {
-    list_wanted_ = true;
-    return false;
-  }
-  if (presence != Presence::exact) return true;
-  record.installed = true;
-  return false;
-}
-
-bool ItemPlanner::finish_ended(KnownItem& item, const ItemRecord* heir) {
-  auto& record = item.record;
-  const Presence presence = kind_of(item.facts->kind).observe(evidence(), *item.facts);
-  if (record.intent != RecordIntent::ended) {
-    cancel_open(record.item, [](const OpenCommand& open) { return open.version.has_value(); });
-    record.intent = RecordIntent::ended;
-    if (!record.installed && record.state == ItemState::commanded)
-      record.acknowledged_event = plan_.row.list_event;
-    record.state = ItemState::pending;
-    record.forced = false;
-    record.next_try_at.reset();
-    record.reason = "no longer declared";
-    record.drift_since = heir == nullptr && record.installed ? std::optional(context_.now) : std::nullopt;
-    if (record.installed) record.attempts = 0;
-  }
-  if (heir != nullptr) {
-    record.drift_since.reset();
-    return heir->state != ItemState::verified;  // the heir replaces it in place: no removal in between
-  }
-  if (!record.installed && drop_unproven(item, presence)) return false;
-  if (!record.installed) return true;
-  if (presence == Presence::absent && list_is_fresh(record)) {
-    cancel_open(record.item, [](const OpenCommand&) { return true; });
-    return false;
-  }
-  record.drift_since = record.drift_since.value_or(context_.now);
-  drive(item, presence);
-  return true;
 }
 
 }  // namespace mooring::reconciler

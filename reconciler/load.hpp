@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/postgres/connection.hpp"
+#include "reconciler/declarations.hpp"
 #include "reconciler/snapshot.hpp"
 
 namespace mooring::reconciler {
@@ -21,7 +22,8 @@ struct Batch {
 
 /// The caller holds the devices' locks. Observations are taken out of the inbox: they are gone when the
 /// transaction commits, and back when it does not.
-Batch load(pg::Connection& connection, std::span<const std::int64_t> devices, Time now);
+Batch load(pg::Connection& connection, Declarations& declarations, std::span<const std::int64_t> devices,
+           Time now);
 
 /// As load, but for one device and without taking or changing anything: for questions of people.
 std::optional<DeviceSnapshot> peek(pg::Connection& connection, std::int64_t device);

@@ -5,9 +5,11 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
+#include "reconciler/gate.hpp"
 #include "reconciler/policy.hpp"
 #include "reconciler/snapshot.hpp"
 
@@ -23,10 +25,13 @@ struct PassContext {
   /// When a device may have an item that makes it ask for a certificate; each call takes one turn. Empty: no
   /// limit.
   std::function<Time(std::int32_t item, std::int32_t version)> certificate_turn = {};
+  std::span<const Gate> gates = reconciler::gates();
+  void (*on_move)(ItemState from, ItemState to) = nullptr;  ///< Told of each step; for tests.
 };
 
 struct PlannedCommand {
   std::string uuid;  ///< Encoded; derived from device, item, version and the count of commands made.
+  std::int64_t channel = kOwnChannel;
   std::int32_t item = core::kInventoryItem;
   std::optional<std::int32_t> version;
   std::int32_t payload = 0;
@@ -34,12 +39,14 @@ struct PlannedCommand {
 };
 
 struct CancelledCommand {
+  std::int64_t channel = kOwnChannel;
   std::string uuid;  ///< Encoded.
   std::string request_type;
 };
 
 struct Plan {
-  DeviceRow row;  ///< As it is to be stored.
+  DeviceRow row;   ///< As it is to be stored.
+  ListState list;  ///< Of the device's own channel, likewise.
   std::vector<PlannedCommand> commands;
   std::vector<CancelledCommand> cancels;
   std::vector<ItemRecord> before;  ///< As loaded; with `after` this tells how the counters move.
@@ -53,6 +60,11 @@ struct Plan {
   int enrolled_delta = 0;
   std::optional<Duration> converged_after;  ///< Set once, when a generation is proven.
 };
+
+/// enrollments.id of a channel of the device.
+inline std::int64_t enrollment_of(const DeviceRow& row, std::int64_t channel) {
+  return channel == kOwnChannel ? row.enrollment : channel;
+}
 
 Plan plan(const DeviceSnapshot& snapshot, const PassContext& context);
 

@@ -57,10 +57,10 @@ ErrorClass classify(core::CommandStatus status, const std::vector<core::ErrorCha
 std::string describe(core::CommandStatus status, const std::vector<core::ErrorChainItem>& chain) {
   const std::string_view name =
       status == core::CommandStatus::command_format_error ? "CommandFormatError" : "Error";
-  if (chain.empty()) return fmt::format("the device answered {}", name);
+  if (chain.empty()) return std::string(name);
   const auto& outer = chain.front();
   const auto& text = outer.us_english.empty() ? outer.localized : outer.us_english;
-  return fmt::format("the device answered {}: {} ({} {})", name, text, outer.domain, outer.code);
+  return fmt::format("{}: {} ({} {})", name, text, outer.domain, outer.code);
 }
 
 }  // namespace mooring::reconciler

@@ -85,7 +85,8 @@ PassContext Reconciler::context() const {
   return {.now = clock_.now(),
           .policy = options_.policy,
           .profile_list_payload = profile_list_payload_,
-          .device_information_payload = device_information_payload_};
+          .device_information_payload = device_information_payload_,
+          .on_move = options_.on_move};
 }
 
 void Reconciler::work() {
@@ -164,11 +165,17 @@ Reconciler::Pass Reconciler::pass(pg::Connection& connection, std::span<const st
   return work;
 }
 
+void Reconciler::reached(Stage stage) const {
+  if (options_.probe) options_.probe(stage);
+}
+
 void Reconciler::plan_batch(pg::Connection& connection, Pass& work) {
   if (work.claimed.empty()) return;
+  reached(Stage::claimed);
   auto shared = context();
-  auto batch = load(connection, work.claimed, shared.now);
+  auto batch = load(connection, declarations_, work.claimed, shared.now);
   shared.generation = batch.generation;
+  reached(Stage::loaded);
   CertificateTurns turns(connection, std::max<std::int64_t>(options_.policy.certificate_rate, 1), shared.now);
   if (options_.policy.certificate_rate > 0) {
     shared.certificate_turn = [&turns](std::int32_t item, std::int32_t version) {
@@ -178,8 +185,10 @@ void Reconciler::plan_batch(pg::Connection& connection, Pass& work) {
   work.plans.reserve(batch.snapshots.size());
   for (const auto& snapshot : batch.snapshots) work.plans.push_back(plan(snapshot, shared));
   turns.store();
+  reached(Stage::planned);
   commit(connection, work.plans, shared);
   commit_unchanged(connection, batch.unchanged, batch.generation);
+  reached(Stage::committing);
 }
 
 void Reconciler::after(const Pass& done) {

@@ -16,9 +16,13 @@
 #include "base/metrics.hpp"
 #include "base/postgres/connection.hpp"
 #include "core/push_queue.hpp"
+#include "reconciler/declarations.hpp"
 #include "reconciler/plan.hpp"
 
 namespace mooring::reconciler {
+
+/// How far a pass has come, inside its transaction.
+enum class Stage : std::uint8_t { claimed, loaded, planned, committing };
 
 struct ReconcilerOptions {
   pg::ConnectOptions connect;
@@ -28,6 +32,8 @@ struct ReconcilerOptions {
   /// From the bell to the pass: what is marked meanwhile shares it. A pass over one device costs nearly as
   /// much as one over fifty.
   std::chrono::milliseconds gather{50};
+  std::function<void(Stage)> probe;  ///< For tests: lets others act, or throws, in the middle of a pass.
+  void (*on_move)(ItemState from, ItemState to) = nullptr;  ///< For tests: each step of each item.
 };
 
 using PushRequest = std::function<void(std::span<const std::int64_t> enrollments, core::PushLane lane)>;
@@ -63,6 +69,7 @@ class Reconciler {
     std::vector<Plan> plans;
     bool swept = false;
   };
+  void reached(Stage stage) const;
   void work();
   Result<Outcome> run_pass(pg::Connection& connection);
   Pass pass(pg::Connection& connection, std::span<const std::int64_t> only);
@@ -76,6 +83,7 @@ class Reconciler {
   const Clock& clock_;
   Logger& log_;
   Metrics& metrics_;
+  Declarations declarations_;  ///< Used by one pass at a time.
   std::int32_t profile_list_payload_ = 0;
   std::int32_t device_information_payload_ = 0;
 

@@ -11,6 +11,7 @@
 #include "base/clock.hpp"
 #include "core/command.hpp"
 #include "core/message.hpp"
+#include "director/item_requests.hpp"
 #include "reconciler/item_state.hpp"
 #include "reconciler/kinds/kind.hpp"
 
@@ -32,22 +33,34 @@ struct DeviceRow {
   std::int32_t generation = 0;            ///< Counts the changes of what this device should hold.
   std::int32_t converged_generation = 0;  ///< The last one that its own lists proved.
   std::int32_t commands_made = 0;         ///< Part of each CommandUUID.
-  std::int16_t inventory_failures = 0;
   std::int16_t pushes = 0;
   std::int16_t counted = 0;  ///< In the totals: 0 not yet, 1 as known, 2 as enrolled too.
   std::optional<Time> changed_at;
   std::optional<Time> converged_at;
-  std::optional<std::int64_t> list_event;
-  std::optional<Time> list_at;
   std::optional<Time> information_at;
+  std::optional<Time> security_at;
+  std::optional<Time> certificates_at;
   std::optional<Time> next_push_at;
-  std::optional<Time> inventory_retry_at;
+  std::optional<Time> paused_until;       ///< This device alone. A pass reads it and never writes it.
+  std::optional<std::string> build_seen;  ///< The highest build that its items were sent for.
+  std::int64_t groups_seen = 0;           ///< Revision of the groups last evaluated; 0: none.
+  std::int32_t drifted = 0;               ///< Records with drift_since.
+  std::int32_t unsettled = 0;             ///< Records that are not verified, or ended.
   std::string desired_hash;
+};
+
+/// How far the list of one channel was read.
+struct ListState {
+  std::optional<std::int64_t> event;  ///< Of the last list that could be read whole.
+  std::optional<Time> at;
+  std::int16_t failures = 0;  ///< In a row.
+  std::optional<Time> retry_at;
 };
 
 /// A report that no pass has read yet.
 struct Observation {
   std::int64_t event = 0;
+  std::int64_t channel = kOwnChannel;
   std::string command_uuid;  ///< Encoded.
   Time at;
   core::CommandStatus status = core::CommandStatus::acknowledged;
@@ -61,11 +74,21 @@ struct Observation {
 /// A command of the reconciler that is still open.
 struct OpenCommand {
   std::string uuid;  ///< Encoded.
+  std::int64_t channel = kOwnChannel;
   std::int32_t item = core::kInventoryItem;
   std::optional<std::int32_t> version;
   std::int32_t payload = 0;
   core::CommandStatus status = core::CommandStatus::queued;
   std::string request_type;
+  Time created_at;
+  std::optional<Time> fetched_at;  ///< When it was handed out, where that was long enough ago to be noted.
+};
+
+/// What somebody asked of an item since the last pass.
+struct ItemRequest {
+  std::int32_t item = director::kAllItems;
+  director::RequestKind kind = director::RequestKind::repush;
+  std::string actor;
 };
 
 /// A channel of the device, its own or a user's, that has commands of people waiting, NotNow included.
@@ -80,14 +103,25 @@ struct KnownItem {
   std::shared_ptr<const ItemFacts> facts;  ///< Shared by all devices of a batch.
 };
 
+/// A channel on which items are kept: the device's own, or one of a user on it.
+struct ChannelSnapshot {
+  std::int64_t channel = kOwnChannel;
+  bool enabled = false;
+  std::string user;  ///< Short name; empty for the device's own.
+  ListState list;
+  Evidence evidence;
+  std::vector<KnownItem> items;  ///< Sorted by item.
+};
+
 struct DeviceSnapshot {
   DeviceRow row;
   std::shared_ptr<const std::vector<Desired>> desired;  ///< Resolved; most devices share one.
-  std::string desired_hash;      ///< hash_of(*desired), made once for all that share it.
-  std::vector<KnownItem> items;  ///< Sorted by item.
-  Evidence evidence;
-  std::vector<Observation> observations;  ///< In order of their events.
-  std::vector<OpenCommand> open;
+  std::string desired_hash;  ///< hash_of(*desired), made once for all that share it.
+  ChannelSnapshot own;
+  std::vector<ChannelSnapshot> users;
+  std::vector<Observation> observations;  ///< Of all channels, in order of their events.
+  std::vector<OpenCommand> open;          ///< Of all channels.
+  std::vector<ItemRequest> requests;
   std::vector<WaitingChannel> people;
 };
 

@@ -50,8 +50,8 @@ from devices d cross join items i order by d.id, i.id)"};
 constexpr pg::Statement kLists{"bench_lists", R"(
 insert into device_profiles (device_id, hash, content) select id, $1, $2 from devices order by id)"};
 constexpr pg::Statement kItemCounts{"bench_item_counts", R"(
-insert into item_counts (item_id, desired, verified)
-select i.id, n.count, n.count from items i cross join (select count(*) from devices) n)"};
+insert into item_states (item_id, version_id, intent, state, shard, devices)
+select i.id, i.current_version, 1, 3, 0, n.count from items i cross join (select count(*) from devices) n)"};
 constexpr pg::Statement kCounters{"bench_counters", R"(
 insert into counters (name, shard, value) values ('devices.known', 0, $1), ('devices.enrolled', 0, $1))"};
 constexpr pg::Statement kBare{"bench_bare", R"(

@@ -407,8 +407,8 @@ TEST_F(Loop, AWipedDeviceThatEnrollsAgainConvergesAgain) {
   EXPECT_EQ(world.state(*device, "wifi"), "pending") << "what was believed of the device is void";
   world.settle(*device);
   EXPECT_EQ(held(*device, kWifi), uuid_of(profile(kWifi)));
-  EXPECT_EQ(world.number("select desired from item_counts"), 1);
-  EXPECT_EQ(world.number("select verified from item_counts"), 1);
+  EXPECT_EQ(world.number("select desired from item_totals"), 1);
+  EXPECT_EQ(world.number("select verified from item_totals"), 1);
 }
 
 TEST_F(Loop, ADeviceThatChecksOutLeavesTheCountersAndGetsNothingMore) {
@@ -424,7 +424,7 @@ TEST_F(Loop, ADeviceThatChecksOutLeavesTheCountersAndGetsNothingMore) {
   EXPECT_EQ(world.number(enrolled), 0);
   EXPECT_EQ(world.number("select sum(value) from counters where name = 'devices.known'"), 1);
   EXPECT_EQ(world.number("select count(*) from commands"), 0);
-  EXPECT_EQ(world.number("select desired from item_counts"), 0);
+  EXPECT_EQ(world.number("select coalesce(max(desired), 0) from item_totals"), 0);
   EXPECT_EQ(world.number("select count(*) from device_items"), 0);
 }
 
@@ -440,14 +440,14 @@ TEST_F(Loop, TheDriftCountersMoveWithTheStateAndComeBackToZero) {
   }
   const std::string drifted = "select coalesce(sum(devices), 0) from item_drift";
   EXPECT_EQ(world.number(drifted), 0);
-  EXPECT_EQ(world.number("select verified from item_counts"), 10);
+  EXPECT_EQ(world.number("select verified from item_totals"), 10);
   for (int i = 0; i < 3; ++i) fleet[static_cast<std::size_t>(i)]->user_removes_profile(kWifi);
   world.advance(std::chrono::hours(7));
   world.reconcile();
   for (auto& each : fleet) world.connect(*each);
   world.reconcile();
   EXPECT_EQ(world.number(drifted), 3);
-  EXPECT_EQ(world.number("select verified from item_counts"), 7);
+  EXPECT_EQ(world.number("select verified from item_totals"), 7);
   EXPECT_EQ(world.number("select count(*) from device_items where drift_since is not null"), 3);
   world.advance(std::chrono::minutes(9));
   reconciler::refresh_gauges(world.db.connection(), world.db.metrics, world.clock.now());
@@ -458,7 +458,7 @@ TEST_F(Loop, TheDriftCountersMoveWithTheStateAndComeBackToZero) {
   for (auto& each : fleet) world.settle(*each);
   EXPECT_EQ(world.number(drifted), 0);
   EXPECT_EQ(world.number("select count(*) from item_drift"), 0);
-  EXPECT_EQ(world.number("select verified from item_counts"), 10);
+  EXPECT_EQ(world.number("select verified from item_totals"), 10);
 }
 
 // covers: state.N2
@@ -520,7 +520,8 @@ TEST_F(Loop, ACommandThatIsAnsweredWhileAPassReadsIsNeitherLostNorSentAgain) {
   own.script("begin");
   const std::vector<std::int64_t> devices{world.device_id(*device)};
   own.script("update reconcile set marks = marks + 1");
-  const auto batch = reconciler::load(own, devices, world.clock.now());
+  reconciler::Declarations declarations;
+  const auto batch = reconciler::load(own, declarations, devices, world.clock.now());
   ASSERT_EQ(batch.snapshots.size(), 1U);
   EXPECT_EQ(batch.snapshots[0].observations.size(), 1U);
   EXPECT_TRUE(batch.snapshots[0].open.empty()) << "answered is not open";

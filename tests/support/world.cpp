@@ -92,6 +92,14 @@ class World::EndpointTransport final : public simulator::Transport {
   std::map<std::string, std::string> last_type_;
 };
 
+namespace {
+
+void expect_step(reconciler::ItemState from, reconciler::ItemState to) {
+  EXPECT_TRUE(reconciler::may_follow(from, to)) << name_of(from) << " -> " << name_of(to);
+}
+
+}  // namespace
+
 World::World(reconciler::Policy policy, core::CheckinOptions checkins,
              std::optional<core::IdentityOptions> identity, core::UnknownDevicePolicy unknown_devices)
     : clock(kStart),
@@ -109,7 +117,7 @@ World::World(reconciler::Policy policy, core::CheckinOptions checkins,
       endpoint_(checkins_, reports_, payloads_, activity_, unknown_devices_, identity_.get(), {}, db.log),
       routes_(endpoint_.routes()),
       reconciler_(
-          {.connect = db.connect_options(), .policy = policy},
+          {.connect = db.connect_options(), .policy = policy, .on_move = expect_step},
           [this](std::span<const std::int64_t> ids, core::PushLane lane) {
             (lane == core::PushLane::urgent ? urgent_pushes_ : background_pushes_) += ids.size();
             pushes_.insert(pushes_.end(), ids.begin(), ids.end());

@@ -29,11 +29,11 @@ DeviceSnapshot declared(std::int32_t version = 10) {
   return snapshot;
 }
 
-reconciler::KnownItem record(ItemState state, std::string reason = {}, std::int32_t version = 10) {
+reconciler::KnownItem record(ItemState state, reconciler::Reason reason = {}, std::int32_t version = 10) {
   reconciler::KnownItem known{.record = {.item = 1, .version = version},
                               .facts = std::make_shared<const reconciler::ItemFacts>(facts_of(1, version))};
   known.record.state = state;
-  known.record.reason = std::move(reason);
+  known.record.reason = reason;
   return known;
 }
 
@@ -59,15 +59,16 @@ TEST(ViewItems, SaysThatADeviceIsNotEnrolled) {
 
 TEST(ViewItems, GivesTheRecordsOwnReason) {
   auto snapshot = declared();
-  snapshot.items.push_back(record(ItemState::backing_off, "the device refused it"));
+  snapshot.own.items.push_back(record(ItemState::backing_off, reconciler::Reason::refused));
+  snapshot.own.items[0].record.detail = "Error: no room";
   const auto view = only(snapshot);
   EXPECT_EQ(view.state, ItemState::backing_off);
-  EXPECT_EQ(view.reason, "the device refused it");
+  EXPECT_EQ(view.reason, "the device refused it: Error: no room");
 }
 
 TEST(ViewItems, ARecordOfAnOlderVersionProvesNothing) {
   auto snapshot = declared(11);
-  snapshot.items.push_back(record(ItemState::verified));
+  snapshot.own.items.push_back(record(ItemState::verified));
   const auto view = only(snapshot);
   EXPECT_EQ(view.state, ItemState::pending);
   EXPECT_NE(view.reason, "");
@@ -78,7 +79,7 @@ class EveryState : public ::testing::TestWithParam<ItemState> {};
 
 TEST_P(EveryState, HasAReasonUnlessVerified) {
   auto snapshot = declared();
-  snapshot.items.push_back(record(GetParam()));
+  snapshot.own.items.push_back(record(GetParam()));
   const auto view = only(snapshot);
   EXPECT_EQ(view.state, GetParam());
   EXPECT_EQ(view.reason.empty(), GetParam() == ItemState::verified);
@@ -87,13 +88,13 @@ TEST_P(EveryState, HasAReasonUnlessVerified) {
 INSTANTIATE_TEST_SUITE_P(States, EveryState,
                          ::testing::Values(ItemState::pending, ItemState::commanded, ItemState::acknowledged,
                                            ItemState::verified, ItemState::backing_off, ItemState::failed,
-                                           ItemState::quarantined),
+                                           ItemState::quarantined, ItemState::waiting),
                          [](const auto& info) { return std::string(reconciler::name_of(info.param)); });
 
 TEST(ViewItems, ARecordThatNothingDeclaresIsEnded) {
   DeviceSnapshot snapshot;
   snapshot.row.enabled = true;
-  snapshot.items.push_back(record(ItemState::verified));
+  snapshot.own.items.push_back(record(ItemState::verified));
   const auto view = only(snapshot);
   EXPECT_EQ(view.intent, RecordIntent::ended);
   EXPECT_EQ(view.state, ItemState::pending);
@@ -104,8 +105,8 @@ TEST(ViewItems, ARecordThatNothingDeclaresIsEnded) {
 
 TEST(ViewItems, ShowsWhatTheDeviceHasAndWhatIsOnItsWay) {
   auto snapshot = declared();
-  snapshot.items.push_back(record(ItemState::commanded, "a command is queued"));
-  snapshot.evidence.profiles = director::ObservedProfiles({{.identifier = kSlot, .uuid = "OLD"}});
+  snapshot.own.items.push_back(record(ItemState::commanded, reconciler::Reason::under_way));
+  snapshot.own.evidence.profiles = director::ObservedProfiles({{.identifier = kSlot, .uuid = "OLD"}});
   snapshot.open.push_back({.uuid = "u", .item = 1, .version = 10});
   const auto view = view_items(snapshot).at(0);
   EXPECT_EQ(view.observed_uuid, "OLD");

@@ -1,106 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The plan as a table of rules: a snapshot in, actions out.
-#include "reconciler/plan.hpp"
-
-#include <gtest/gtest.h>
+#include "tests/unit/reconciler/story.hpp"
 
 namespace mooring::reconciler {
 namespace {
-
-using core::CommandStatus;
-using director::Intent;
-using std::chrono::hours;
-using std::chrono::minutes;
-
-constexpr Time kNow{hours(24 * 20000)};
-constexpr std::int32_t kListPayload = 1;
-constexpr std::int32_t kInformationPayload = 2;
-
-std::string identity(int version) { return crypto::Uuid::derived("test", std::to_string(version)).text(); }
-
-/// Builds snapshots in the words of the rules.
-struct Story {
-  DeviceSnapshot snapshot;
-  PassContext context{.now = kNow,
-                      .generation = 3,
-                      .policy = {},
-                      .profile_list_payload = kListPayload,
-                      .device_information_payload = kInformationPayload};
-  std::vector<Desired> desired;
-  std::vector<director::ObservedProfile> list;
-
-  Story() {
-    auto& row = snapshot.row;
-    row.device = 1;
-    row.enrollment = 10;
-    row.enabled = true;
-    row.enrolled_at = kNow - hours(24);
-    row.changed_at = kNow - hours(24);
-    row.marks = 5;
-    row.handled = 4;
-    row.list_event = 100;
-    row.list_at = kNow - minutes(1);
-    row.information_at = kNow - minutes(1);
-  }
-
-  static ItemFacts facts(std::int32_t item, const std::string& slot, int version) {
-    return {.item = item,
-            .slot = slot,
-            .version = version,
-            .identity = identity(version),
-            .install_payload = 50 + version,
-            .remove_payload = 90 + item};
-  }
-  Story& wants(std::int32_t item, const std::string& slot, int version, Intent intent = Intent::present) {
-    desired.push_back(
-        {.facts = facts(item, slot, version), .intent = intent, .declared_at = kNow - minutes(5)});
-    return *this;
-  }
-  Story& holds(const std::string& slot, int version) {
-    list.push_back({.identifier = slot, .uuid = identity(version)});
-    return *this;
-  }
-  ItemRecord& record(std::int32_t item, const std::string& slot, int version, ItemState state) {
-    ItemRecord r;
-    r.item = item;
-    r.version = version;
-    r.state = state;
-    snapshot.items.push_back({r, std::make_shared<const ItemFacts>(facts(item, slot, version))});
-    return snapshot.items.back().record;
-  }
-  Story& open(std::int32_t item, std::optional<std::int32_t> version,
-              CommandStatus status = CommandStatus::queued) {
-    snapshot.open.push_back(
-        {.uuid = "open-" + std::to_string(item), .item = item, .version = version, .status = status});
-    return *this;
-  }
-  Story& reports(std::int64_t event, std::int32_t item, std::optional<std::int32_t> version,
-                 CommandStatus status) {
-    snapshot.observations.push_back(
-        {.event = event, .at = kNow, .status = status, .item = item, .version = version});
-    return *this;
-  }
-  Plan run() {
-    snapshot.desired = std::make_shared<const std::vector<Desired>>(desired);
-    snapshot.desired_hash = hash_of(desired);
-    if (!snapshot.evidence.profiles) snapshot.evidence.profiles = director::ObservedProfiles(list);
-    return plan(snapshot, context);
-  }
-  Plan run_without_list() {
-    snapshot.row.list_event.reset();
-    snapshot.row.list_at.reset();
-    snapshot.desired = std::make_shared<const std::vector<Desired>>(desired);
-    snapshot.desired_hash = hash_of(desired);
-    return plan(snapshot, context);
-  }
-};
-
-std::vector<std::string> sent(const Plan& plan) {
-  std::vector<std::string> types;
-  for (const auto& command : plan.commands) types.emplace_back(command.request_type);
-  return types;
-}
-using Types = std::vector<std::string>;
 
 TEST(Plan, NothingIsInstalledBeforeTheDevicesOwnListWasRead) {
   const auto plan = Story().wants(1, "a", 7).run_without_list();
@@ -294,7 +197,7 @@ TEST(Plan, ARePushSendsAgainWhatTheListShowsAndLiftsQuarantine) {
 
 TEST(Plan, ASilentDeviceIsLookedAtWhenItIsPushedAgainAndNotInEveryPass) {
   Story overdue;
-  overdue.snapshot.row.list_at = kNow - hours(24 * 9);
+  overdue.snapshot.own.list.at = kNow - hours(24 * 9);
   overdue.snapshot.row.information_at = kNow - hours(24 * 9);
   const auto first = overdue.run();
   EXPECT_EQ(sent(first), (Types{"ProfileList", "DeviceInformation"}));
@@ -302,6 +205,7 @@ TEST(Plan, ASilentDeviceIsLookedAtWhenItIsPushedAgainAndNotInEveryPass) {
 
   Story waiting;
   waiting.snapshot.row = first.row;
+  waiting.snapshot.own.list = first.list;
   waiting.snapshot.open = {{.uuid = "list", .payload = kListPayload},
                            {.uuid = "info", .payload = kInformationPayload}};
   const auto second = waiting.run();
@@ -309,8 +213,8 @@ TEST(Plan, ASilentDeviceIsLookedAtWhenItIsPushedAgainAndNotInEveryPass) {
   EXPECT_GE(second.row.due_at, kNow + minutes(5));
 
   Story refused;
-  refused.snapshot.row.list_at = kNow - hours(24 * 9);
-  refused.snapshot.row.inventory_retry_at = kNow + minutes(3);
+  refused.snapshot.own.list.at = kNow - hours(24 * 9);
+  refused.snapshot.own.list.retry_at = kNow + minutes(3);
   EXPECT_EQ(refused.run().row.due_at, kNow + minutes(3));
 }
 

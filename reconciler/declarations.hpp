@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is declared for the fleet, read once for each generation and kept by whoever makes passes.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/postgres/connection.hpp"
+#include "reconciler/desired.hpp"
+
+namespace mooring::reconciler {
+
+using ResolvedDesired = std::shared_ptr<const std::vector<Desired>>;
+
+/// Immutable.
+struct DeclarationSet {
+  std::int64_t generation = 0;
+  std::vector<Desired> shared;      ///< Assignments to all, as declared.
+  ResolvedDesired shared_resolved;  ///< What a device without assignments of its own should hold.
+  std::string shared_hash;          ///< hash_of(*shared_resolved)
+};
+
+/// One thread's. Whatever a set holds must move the generation when it changes.
+class Declarations {
+ public:
+  /// Inside the transaction of a pass, and first: what is declared while the pass reads moves the generation
+  /// again and brings another pass.
+  std::shared_ptr<const DeclarationSet> at(pg::Connection& connection);
+
+ private:
+  std::shared_ptr<const DeclarationSet> set_;
+};
+
+/// By device: assignments to it alone. They move no generation, so they are read in each pass.
+std::unordered_map<std::int64_t, std::vector<Desired>> load_own(pg::Connection& connection,
+                                                                std::span<const std::int64_t> devices);
+
+/// By version.
+std::unordered_map<std::int32_t, std::shared_ptr<const ItemFacts>> load_facts(
+    pg::Connection& connection, std::span<const std::int32_t> versions);
+
+}  // namespace mooring::reconciler

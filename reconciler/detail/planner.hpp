@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// The plan of one device, in three files: plan.cpp decides what of its items comes when, plan_inventory.cpp
+// which lists are asked for, plan_schedule.cpp when to look again and whom to wake.
+#pragma once
+
+#include <vector>
+
+#include "reconciler/item_planner.hpp"
+
+namespace mooring::reconciler::detail {
+
+class Planner {
+ public:
+  Planner(const DeviceSnapshot& snapshot, const PassContext& context);
+  Plan run();
+
+ private:
+  void forget();
+  DeviceSnapshot without_state() const;
+  Plan sleep();
+  void note_generation();
+  void reconcile_desired(ItemPlanner& planner);
+  bool is_desired(std::int32_t item) const;
+  const ItemRecord* heir_of(const KnownItem& ended) const;
+  void finish_ended(ItemPlanner& planner);
+  void note_convergence();
+
+  bool list_is_due(const ItemPlanner& planner) const;
+  Time list_due_at(const ItemPlanner& planner) const;
+  void request_inventory(ItemPlanner& planner);
+  Time next_list_at(const ItemPlanner& planner) const;
+
+  void schedule(const ItemPlanner& planner);
+  void await_people();
+  Duration push_wait(int n) const;
+  void push_now(bool own);
+
+  const DeviceSnapshot& snapshot_;
+  const PassContext& context_;
+  std::vector<KnownItem> items_;
+  Plan plan_;
+};
+
+}  // namespace mooring::reconciler::detail

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the device's reports say of its items and lists.
+#include <algorithm>
+
+#include "reconciler/item_planner.hpp"
+
+namespace mooring::reconciler {
+
+void ItemPlanner::read_reports() {
+  for (const auto& report : snapshot_.observations) {
+    if (report.channel != channel_.channel) continue;
+    if (report.item == core::kInventoryItem) {
+      read_inventory_report(report);
+      continue;
+    }
+    const auto found =
+        std::ranges::find(items_, report.item, [](const KnownItem& i) { return i.record.item; });
+    if (found != items_.end()) read_item_report(*found, report);
+  }
+}
+
+void ItemPlanner::read_item_report(KnownItem& item, const Observation& report) {
+  auto& record = item.record;
+  const bool install = report.version.has_value();
+  const bool current =
+      install ? (wants_presence(record) && *report.version == record.version) : !wants_presence(record);
+  if (report.status == core::CommandStatus::not_now) {
+    if (current) enter(record, record.state, Reason::not_now);
+    return;
+  }
+  const bool accepted = report.status == core::CommandStatus::acknowledged;
+  if (accepted && install) {
+    record.installed = true;
+    record.installed_version = report.version;
+  }
+  if (!current) return;  // of a version or intent that was given up meanwhile; the next list tells
+  // RemoveProfile of something that is not there is refused: the list decides, not the error.
+  if (accepted || !install) {
+    enter(record, ItemState::acknowledged, Reason::waits_for_proof);
+    record.acknowledged_event = report.event;
+    record.forced = false;
+    return;
+  }
+  const auto error_class = classify(report.status, report.error_chain);
+  attempt_failed(record, error_class,
+                 error_class == ErrorClass::terminal ? Reason::malformed : Reason::refused,
+                 describe(report.status, report.error_chain));
+}
+
+void ItemPlanner::read_inventory_report(const Observation& report) {
+  if (report.status == core::CommandStatus::not_now) return;
+  if (report.request_type == "DeviceInformation") {
+    plan_.row.information_at = report.at;
+    if (report.status != core::CommandStatus::acknowledged) return;
+    if (!report.body.empty()) plan_.new_facts = report.body;
+    return;
+  }
+  read_profile_list(report);
+}
+
+void ItemPlanner::read_profile_list(const Observation& report) {
+  if (report.status == core::CommandStatus::acknowledged) {
+    // Empty text is an empty list: a report that could not be read does not come as acknowledged.
+    auto list = director::ObservedProfiles::decode(report.body);
+    const std::string encoded = list.encode();
+    if (!evidence().profiles || evidence().profiles->encode() != encoded) plan_.new_list = encoded;
+    newer_ = Evidence{.profiles = std::move(list)};
+    list_ = {.event = report.event, .at = report.at, .retry_at = std::nullopt};
+    return;
+  }
+  ++list_.failures;
+  list_.retry_at = context_.now + backoff(context_.policy.retry_base, context_.policy.retry_max,
+                                          list_.failures, static_cast<std::uint64_t>(snapshot_.row.device));
+}
+
+void ItemPlanner::attempt_failed(ItemRecord& record, ErrorClass error_class, Reason reason,
+                                 std::string detail) {
+  record.next_try_at.reset();
+  if (error_class == ErrorClass::terminal || record.attempts >= context_.policy.attempts) {
+    enter(record, ItemState::failed, reason, std::move(detail));
+    return;
+  }
+  enter(record, ItemState::backing_off, reason, std::move(detail));
+  record.next_try_at = context_.now + backoff(context_.policy.retry_base, context_.policy.retry_max,
+                                              std::max<int>(record.attempts, 1), key(record));
+}
+
+}  // namespace mooring::reconciler
