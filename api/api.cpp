@@ -196,8 +196,9 @@ std::vector<http::Route> Api::routes() {
                       return impl->events(std::move(request));
                     })});
   for (const auto endpoints :
-       {detail::profile_endpoints(), detail::assignment_endpoints(), detail::device_endpoints(),
-        detail::device_state_endpoints(), detail::device_enrollment_endpoints(), detail::command_endpoints(),
+       {detail::profile_endpoints(), detail::assignment_endpoints(), detail::condition_endpoints(),
+        detail::group_endpoints(), detail::device_endpoints(), detail::device_state_endpoints(),
+        detail::device_enrollment_endpoints(), detail::command_endpoints(),
         detail::push_certificate_endpoints(), detail::certificate_endpoints(),
         detail::declaration_endpoints(), detail::checkin_answer_endpoints(),
         detail::enrollment_profile_endpoints(), detail::drift_endpoints(), detail::operation_endpoints(),

@@ -5,6 +5,7 @@
 #include <array>
 
 #include "api/detail/endpoint.hpp"
+#include "api/detail/event_view.hpp"
 #include "api/detail/json.hpp"
 #include "director/assignments.hpp"
 
@@ -16,6 +17,10 @@ Json assignment_json(const director::Assignment& assignment) {
           {"profile", assignment.item_name},
           {"scope", assignment.scope.text()},
           {"intent", assignment.intent == director::Intent::present ? "present" : "absent"},
+          {"percent", assignment.filters.percent},
+          {"include_any", assignment.filters.include_any},
+          {"include_all", assignment.filters.include_all},
+          {"exclude", assignment.filters.exclude},
           {"created_at", to_rfc3339(assignment.created_at)}};
 }
 
@@ -31,8 +36,34 @@ Result<director::Intent> parse_intent(const std::optional<std::string>& text) {
               fmt::format("\"{}\" is no intent: write \"present\" or \"absent\"", *text));
 }
 
+Result<director::Filters> parse_filters(const Json& body) {
+  director::Filters filters;
+  const auto percent = body.find("percent");
+  if (percent != body.end() && !percent->is_null()) {
+    const auto number = percent->is_number_integer() ? percent->get<std::int64_t>() : -1;
+    if (number < 0 || number > 100) {
+      return fail(Failure::invalid, "assignment.bad_percent",
+                  "\"percent\" has to be a whole number between 0 and 100");
+    }
+    filters.percent = static_cast<std::int16_t>(number);
+  }
+  struct Named {
+    std::string_view key;
+    std::vector<std::string>& groups;
+  };
+  for (const auto& [key, groups] :
+       {Named{"include_any", filters.include_any}, Named{"include_all", filters.include_all},
+        Named{"exclude", filters.exclude}}) {
+    auto named = optional_texts(body, key);
+    if (!named) return std::unexpected(named.error());
+    if (*named) groups = std::move(**named);
+  }
+  return filters;
+}
+
 Result<Answer> post_assignment(Call call) {
-  const auto body = parse_object(call.request, {"profile", "scope", "intent"});
+  const auto body = parse_object(
+      call.request, {"profile", "scope", "intent", "percent", "include_any", "include_all", "exclude"});
   if (!body) return std::unexpected(body.error());
   const auto profile = required_text(*body, "profile");
   if (!profile) return std::unexpected(profile.error());
@@ -44,7 +75,10 @@ Result<Answer> post_assignment(Call call) {
   if (!intent_text) return std::unexpected(intent_text.error());
   const auto intent = parse_intent(*intent_text);
   if (!intent) return std::unexpected(intent.error());
-  const auto put = director::put_assignment(call.db, *profile, *scope, *intent, call.now);
+  auto filters = parse_filters(*body);
+  if (!filters) return std::unexpected(filters.error());
+  const auto put =
+      director::put_assignment(call.db, *profile, *scope, *intent, call.now, std::move(*filters));
   if (!put) return std::unexpected(put.error());
   Json json{{"changed", put->changed}};
   json.update(assignment_json(put->assignment));

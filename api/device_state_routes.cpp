@@ -57,7 +57,15 @@ std::string_view intent_name(reconciler::RecordIntent intent) {
 
 Json scope_json(const std::optional<director::ScopeKind>& scope) {
   if (!scope) return {};
-  return *scope == director::ScopeKind::all ? "all" : "device";
+  switch (*scope) {
+    case director::ScopeKind::all:
+      break;
+    case director::ScopeKind::group:
+      return "group";
+    case director::ScopeKind::device:
+      return "device";
+  }
+  return "all";
 }
 
 Json item_json(const ItemView& view, const std::string& name, const CommandTimesByUuid& times) {

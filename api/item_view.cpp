@@ -76,7 +76,12 @@ ItemView view_desired(const DeviceSnapshot& snapshot, const reconciler::Desired&
   view.record = find_record(snapshot, view.item);
   const bool is_current = view.record != nullptr && view.record->version == desired.facts.version &&
                           view.record->intent == view.intent && view.record->repush == desired.repush;
-  describe_state(view, snapshot, is_current);
+  if (desired.held() && snapshot.row.enabled) {
+    view.state = view.record == nullptr ? ItemState::waiting : view.record->state;
+    view.reason = reconciler::text_of(reconciler::Reason::unknown_fact);
+  } else {
+    describe_state(view, snapshot, is_current);
+  }
   add_evidence(view, snapshot);
   return view;
 }

@@ -50,7 +50,8 @@ update reconcile r set
 from t where r.device_id = t.device_id)"};
 
 constexpr pg::Statement kSeen{"commit_seen", R"(
-update reconcile r set seen_generation = $2
+update reconcile r set seen_generation = $2,
+  groups_seen = case when r.marks = r.handled then $3 else r.groups_seen end
 from (select q.device_id from reconcile q where q.device_id = any($1) order by q.device_id for no key update) l
 where r.device_id = l.device_id)"};
 
@@ -172,8 +173,8 @@ void commit(pg::Connection& connection, std::span<const Plan> plans, const PassC
 }
 
 void commit_unchanged(pg::Connection& connection, std::span<const std::int64_t> devices,
-                      std::int64_t generation) {
-  if (!devices.empty()) connection.exec(kSeen, devices, generation);
+                      std::int64_t generation, std::int64_t groups) {
+  if (!devices.empty()) connection.exec(kSeen, devices, generation, groups);
 }
 
 }  // namespace mooring::reconciler

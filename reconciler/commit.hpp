@@ -13,8 +13,9 @@ namespace mooring::reconciler {
 
 void commit(pg::Connection& connection, std::span<const Plan> plans, const PassContext& context);
 
-/// Devices whose last pass still holds, but which had not seen the newest generation.
+/// Devices whose last pass still holds, but which had not seen the newest generation. `groups`: the revision
+/// at which their memberships were looked at.
 void commit_unchanged(pg::Connection& connection, std::span<const std::int64_t> devices,
-                      std::int64_t generation);
+                      std::int64_t generation, std::int64_t groups);
 
 }  // namespace mooring::reconciler

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "reconciler/declarations.hpp"
 
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
 namespace mooring::reconciler {
 namespace {
 
@@ -16,12 +19,15 @@ from declaration_state where one)"};
   "i.id, i.kind, i.slot, v.id, v.identity, v.install_payload, v.remove_payload, " \
   "v.attributes->'payload_types' ?| "                                             \
   "'{com.apple.security.scep,com.apple.security.acme,com.apple.ADCertificate.managed}' "
-#define MOORING_DESIRED_COLUMNS                                           \
-  MOORING_FACT_COLUMNS                                                    \
-  ", a.intent, a.scope, i.repush, greatest(v.declared_at, a.created_at) " \
-  "from assignments a join items i on i.id = a.item_id join versions v on v.id = i.current_version "
+#define MOORING_DESIRED_COLUMNS                                                                      \
+  MOORING_FACT_COLUMNS                                                                               \
+  ", a.intent, a.scope, i.repush, greatest(v.declared_at, a.created_at), coalesce(g.id, 0), "        \
+  "coalesce(g.priority, 0), a.percent, to_jsonb(a.include_any), to_jsonb(a.include_all), "           \
+  "to_jsonb(a.exclude), to_jsonb(i.platforms), i.min_os, i.max_os "                                  \
+  "from assignments a join items i on i.id = a.item_id join versions v on v.id = i.current_version " \
+  "left join groups g on a.scope = 1 and g.name = a.scope_ref "
 constexpr pg::Statement kShared{"load_shared",
-                                "select 0::int8, " MOORING_DESIRED_COLUMNS "where a.scope = 0"};
+                                "select 0::int8, " MOORING_DESIRED_COLUMNS "where a.scope in (0, 1)"};
 constexpr pg::Statement kOwn{"load_own", "select d.id, " MOORING_DESIRED_COLUMNS R"(
 join devices d on a.scope_ref = d.udid or a.scope_ref = d.serial_number
 where a.scope = 2 and d.id = any($1))"};
@@ -40,12 +46,38 @@ ItemFacts read_facts(const pg::Row& row, int first) {
           .asks_for_certificate = row.get<std::optional<bool>>(first + 7).value_or(false)};
 }
 
-Desired read_desired(const pg::Row& row) {
-  return {.facts = read_facts(row, 1),
-          .intent = static_cast<director::Intent>(row.get<std::int16_t>(9)),
-          .scope = static_cast<director::ScopeKind>(row.get<std::int16_t>(10)),
-          .repush = row.get<std::int32_t>(11),
-          .declared_at = row.get<Time>(12)};
+std::vector<std::string> read_names(const pg::Row& row, int column) {
+  const auto json = nlohmann::json::parse(row.get<pg::Json>(column).view, nullptr, false);
+  std::vector<std::string> names;
+  for (const auto& name : json) names.push_back(name.get<std::string>());
+  return names;
+}
+
+/// Numbers of the groups that are named. One that is gone has no members.
+std::vector<std::int32_t> read_groups(const pg::Row& row, int column, const GroupSet& set) {
+  std::vector<std::int32_t> groups;
+  for (const auto& name : read_names(row, column)) {
+    const auto found = std::ranges::find(set.groups, name, &CompiledGroup::name);
+    groups.push_back(found == set.groups.end() ? 0 : found->id);
+  }
+  return groups;
+}
+
+Candidate read_candidate(const pg::Row& row, const GroupSet& groups) {
+  return {.desired = {.facts = read_facts(row, 1),
+                      .intent = static_cast<director::Intent>(row.get<std::int16_t>(9)),
+                      .scope = static_cast<director::ScopeKind>(row.get<std::int16_t>(10)),
+                      .repush = row.get<std::int32_t>(11),
+                      .declared_at = row.get<Time>(12),
+                      .group = row.get<std::int32_t>(13),
+                      .priority = row.get<std::int32_t>(14)},
+          .percent = row.get<std::int16_t>(15),
+          .include_any = read_groups(row, 16, groups),
+          .include_all = read_groups(row, 17, groups),
+          .exclude = read_groups(row, 18, groups),
+          .conditions = {.platforms = read_names(row, 19),
+                         .min_os = row.get<std::optional<std::string>>(20),
+                         .max_os = row.get<std::optional<std::string>>(21)}};
 }
 
 }  // namespace
@@ -55,17 +87,25 @@ std::shared_ptr<const DeclarationSet> Declarations::at(pg::Connection& connectio
   if (set_ && set_->generation == generation) return set_;
   auto set = std::make_shared<DeclarationSet>();
   set->generation = generation;
-  for (const auto row : connection.exec(kShared)) set->shared.push_back(read_desired(row));
-  set->shared_resolved = std::make_shared<const std::vector<Desired>>(resolve(set->shared, {}));
+  set->groups = load_groups(connection);
+  std::vector<Desired> plain;
+  for (const auto row : connection.exec(kShared)) {
+    set->shared.push_back(read_candidate(row, set->groups));
+    set->conditional = set->conditional || set->shared.back().is_conditional();
+    plain.push_back(set->shared.back().desired);
+  }
+  set->shared_resolved = std::make_shared<const std::vector<Desired>>(resolve(plain, {}));
   set->shared_hash = hash_of(*set->shared_resolved);
   set_ = std::move(set);
   return set_;
 }
 
-std::unordered_map<std::int64_t, std::vector<Desired>> load_own(pg::Connection& connection,
-                                                                std::span<const std::int64_t> devices) {
-  std::unordered_map<std::int64_t, std::vector<Desired>> own;
-  for (const auto row : connection.exec(kOwn, devices)) own[row.int64(0)].push_back(read_desired(row));
+std::unordered_map<std::int64_t, std::vector<Candidate>> load_own(pg::Connection& connection,
+                                                                  std::span<const std::int64_t> devices,
+                                                                  const GroupSet& groups) {
+  std::unordered_map<std::int64_t, std::vector<Candidate>> own;
+  for (const auto row : connection.exec(kOwn, devices))
+    own[row.int64(0)].push_back(read_candidate(row, groups));
   return own;
 }
 

@@ -10,7 +10,8 @@
 #include <vector>
 
 #include "base/postgres/connection.hpp"
-#include "reconciler/desired.hpp"
+#include "reconciler/membership.hpp"
+#include "reconciler/scope.hpp"
 
 namespace mooring::reconciler {
 
@@ -19,9 +20,12 @@ using ResolvedDesired = std::shared_ptr<const std::vector<Desired>>;
 /// Immutable.
 struct DeclarationSet {
   std::int64_t generation = 0;
-  std::vector<Desired> shared;      ///< Assignments to all, as declared.
-  ResolvedDesired shared_resolved;  ///< What a device without assignments of its own should hold.
-  std::string shared_hash;          ///< hash_of(*shared_resolved)
+  std::vector<Candidate> shared;  ///< Assignments to all and to groups, as declared.
+  bool conditional = false;       ///< Some of them do not apply to every device.
+  ResolvedDesired
+      shared_resolved;      ///< What a device without assignments of its own should hold, unless conditional.
+  std::string shared_hash;  ///< hash_of(*shared_resolved)
+  GroupSet groups;
 };
 
 /// One thread's. Whatever a set holds must move the generation when it changes.
@@ -36,8 +40,9 @@ class Declarations {
 };
 
 /// By device: assignments to it alone. They move no generation, so they are read in each pass.
-std::unordered_map<std::int64_t, std::vector<Desired>> load_own(pg::Connection& connection,
-                                                                std::span<const std::int64_t> devices);
+std::unordered_map<std::int64_t, std::vector<Candidate>> load_own(pg::Connection& connection,
+                                                                  std::span<const std::int64_t> devices,
+                                                                  const GroupSet& groups);
 
 /// By version.
 std::unordered_map<std::int32_t, std::shared_ptr<const ItemFacts>> load_facts(

@@ -5,31 +5,39 @@
 
 #include <algorithm>
 #include <map>
+#include <tuple>
 
 namespace mooring::reconciler {
 namespace {
 
+/// Larger goes first.
+auto rank(const Desired& d) { return std::tuple(d.scope, d.priority, -d.group); }
+
 bool wins(const Desired& a, const Desired& b) {
-  return std::tie(a.scope, a.declared_at, a.facts.item) > std::tie(b.scope, b.declared_at, b.facts.item);
+  return std::tuple(rank(a), a.declared_at, a.facts.item) > std::tuple(rank(b), b.declared_at, b.facts.item);
 }
 
-void keep_narrowest(std::map<std::int32_t, const Desired*>& by_item, std::span<const Desired> candidates) {
+using ByItem = std::map<std::int32_t, const Desired*>;
+
+/// The first that applies, or the first of those that may apply and would go before it.
+void keep_first(ByItem& by_item, std::span<const Desired> candidates) {
   for (const auto& candidate : candidates) {
+    if (candidate.applies == director::Truth::no) continue;
     auto& kept = by_item[candidate.facts.item];
-    if (kept == nullptr || candidate.scope > kept->scope) kept = &candidate;
+    if (kept == nullptr || rank(candidate) > rank(*kept)) kept = &candidate;
   }
 }
 
 }  // namespace
 
 std::vector<Desired> resolve(std::span<const Desired> shared, std::span<const Desired> own) {
-  std::map<std::int32_t, const Desired*> by_item;
-  keep_narrowest(by_item, shared);
-  keep_narrowest(by_item, own);
+  ByItem by_item;
+  keep_first(by_item, shared);
+  keep_first(by_item, own);
 
   std::map<std::pair<director::ItemKind, std::string_view>, const Desired*> by_slot;
   for (const auto& [item, desired] : by_item) {
-    if (desired->intent != director::Intent::present) continue;
+    if (desired->intent != director::Intent::present && !desired->held()) continue;
     auto& holder = by_slot[{desired->facts.kind, desired->facts.slot}];
     if (holder == nullptr || wins(*desired, *holder)) holder = desired;
   }
@@ -37,7 +45,10 @@ std::vector<Desired> resolve(std::span<const Desired> shared, std::span<const De
   std::vector<Desired> resolved;
   for (const auto& [item, desired] : by_item) {
     const auto holder = by_slot.find({desired->facts.kind, desired->facts.slot});
-    if (holder == by_slot.end() || holder->second == desired) resolved.push_back(*desired);
+    const bool is_held = holder != by_slot.end() && holder->second->held();
+    if (holder != by_slot.end() && holder->second != desired && !is_held) continue;
+    resolved.push_back(*desired);
+    if (is_held) resolved.back().applies = director::Truth::unknown;
   }
   return resolved;
 }
@@ -45,6 +56,10 @@ std::vector<Desired> resolve(std::span<const Desired> shared, std::span<const De
 std::string hash_of(std::span<const Desired> desired) {
   std::string text;
   for (const auto& entry : desired) {
+    if (entry.held()) {
+      fmt::format_to(std::back_inserter(text), "{}/held;", entry.facts.item);
+      continue;
+    }
     fmt::format_to(std::back_inserter(text), "{}/{}/{}/{};", entry.facts.item, entry.facts.version,
                    static_cast<int>(entry.intent), entry.repush);
   }

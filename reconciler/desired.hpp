@@ -11,6 +11,7 @@
 #include "base/crypto/crypto.hpp"
 #include "director/assignments.hpp"
 #include "director/profiles.hpp"
+#include "director/truth.hpp"
 
 namespace mooring::reconciler {
 
@@ -31,12 +32,20 @@ struct Desired {
   director::Intent intent = director::Intent::present;
   director::ScopeKind scope = director::ScopeKind::all;
   std::int32_t repush = 0;
-  Time declared_at;  ///< The later of version and assignment.
+  Time declared_at;           ///< The later of version and assignment.
+  std::int32_t group = 0;     ///< Where the scope is one.
+  std::int32_t priority = 0;  ///< Of that group.
+  /// Whether it applies to the device. What is `unknown` after resolve() is held: left as it is.
+  director::Truth applies = director::Truth::yes;
+
+  bool held() const { return applies == director::Truth::unknown; }
 };
 
-/// Precedence: for one item the narrowest scope decides; of several present items with one slot the one with
-/// the narrowest scope stays (then the one declared last); an absent item yields to a present one with its
-/// slot. The result is sorted by item.
+/// Precedence: device, then groups by priority (of one priority: the older group), then all. For one item the
+/// first that applies decides; where one before it may apply, or not, the item is held. Of several present
+/// items with one slot the first by the same order stays (within one scope the one declared last); where that
+/// one is held, so are all items of the slot. An absent item yields to a present one with its slot. Sorted by
+/// item.
 std::vector<Desired> resolve(std::span<const Desired> shared, std::span<const Desired> own);
 
 /// Changes whenever a pass over an otherwise unchanged device could come to another result. 16 bytes.

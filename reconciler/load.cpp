@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include "reconciler/detail/rows.hpp"
+#include "reconciler/scope_resolver.hpp"
 
 namespace mooring::reconciler {
 namespace {
@@ -71,25 +72,26 @@ class Loader {
   Loader(pg::Connection& connection, Declarations& declarations, std::span<const std::int64_t> devices)
       : connection_(connection),
         declared_(declarations.at(connection)),
-        own_(load_own(connection, devices)) {}
+        own_(load_own(connection, devices, declared_->groups)),
+        scopes_(*declared_) {}
 
-  std::int64_t generation() const { return declared_->generation; }
+  const DeclarationSet& declared() const { return *declared_; }
+  bool facts_decide() const { return scopes_.facts_decide(); }
 
-  DeviceSnapshot begin(const pg::Row& row) const {
-    DeviceSnapshot snapshot;
-    snapshot.row = detail::read_row(row);
-    snapshot.own.enabled = snapshot.row.enabled;
-    snapshot.own.list = detail::read_own_list(row);
-    const auto own = own_.find(snapshot.row.device);
-    if (own == own_.end()) {
-      snapshot.desired = declared_->shared_resolved;
-      snapshot.desired_hash = declared_->shared_hash;
-    } else {
-      snapshot.desired =
-          std::make_shared<const std::vector<Desired>>(resolve(declared_->shared, own->second));
-      snapshot.desired_hash = hash_of(*snapshot.desired);
+  /// One for each device, with what it should hold. `store`: memberships that changed are written.
+  std::vector<DeviceSnapshot> begin(std::span<const std::int64_t> devices, Time now, bool store) {
+    std::vector<DeviceSnapshot> snapshots;
+    for (const auto row : connection_.exec(kRows, devices)) {
+      DeviceSnapshot snapshot;
+      snapshot.row = detail::read_row(row);
+      snapshot.own.enabled = snapshot.row.enabled;
+      snapshot.own.list = detail::read_own_list(row);
+      snapshots.push_back(std::move(snapshot));
     }
-    return snapshot;
+    const auto changes = scopes_.prepare(connection_, snapshots, own_);
+    if (store) store_memberships(connection_, changes, now);
+    for (auto& snapshot : snapshots) scopes_.decide(snapshot, own_);
+    return snapshots;
   }
 
   void complete(std::vector<DeviceSnapshot>& snapshots, const Inboxes& inboxes) {
@@ -169,7 +171,8 @@ class Loader {
 
   pg::Connection& connection_;
   std::shared_ptr<const DeclarationSet> declared_;
-  std::unordered_map<std::int64_t, std::vector<Desired>> own_;
+  OwnCandidates own_;
+  ScopeResolver scopes_;
   std::unordered_map<std::int64_t, DeviceSnapshot*> by_device_;
 };
 
@@ -186,9 +189,11 @@ Batch load(pg::Connection& connection, Declarations& declarations, std::span<con
            Time now) {
   Batch batch;
   Loader loader(connection, declarations, devices);
-  batch.generation = loader.generation();
-  for (const auto row : connection.exec(kRows, devices)) {
-    auto snapshot = loader.begin(row);
+  batch.generation = loader.declared().generation;
+  batch.groups = loader.declared().groups.revision;
+  auto begun = loader.begin(devices, now, true);
+  batch.facts_decide = loader.facts_decide();
+  for (auto& snapshot : begun) {
     if (is_unchanged(snapshot, now)) {
       if (snapshot.row.seen_generation < batch.generation) batch.unchanged.push_back(snapshot.row.device);
     } else {
@@ -203,9 +208,8 @@ std::optional<DeviceSnapshot> peek(pg::Connection& connection, std::int64_t devi
   const std::vector<std::int64_t> devices{device};
   Declarations declarations;
   Loader loader(connection, declarations, devices);
-  const auto rows = connection.exec(kRows, devices);
-  if (rows.empty()) return std::nullopt;
-  std::vector<DeviceSnapshot> snapshots{loader.begin(rows[0])};
+  auto snapshots = loader.begin(devices, {}, false);
+  if (snapshots.empty()) return std::nullopt;
   loader.complete(snapshots, kPeek);
   if (snapshots.empty()) return std::nullopt;
   return std::move(snapshots.front());

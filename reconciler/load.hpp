@@ -15,7 +15,9 @@
 namespace mooring::reconciler {
 
 struct Batch {
-  std::int64_t generation = 0;            ///< Of the declarations that were read.
+  std::int64_t generation = 0;  ///< Of the declarations that were read.
+  std::int64_t groups = 0;      ///< Revision of the groups, likewise.
+  bool facts_decide = false;    ///< What should be held follows from what devices say of themselves.
   std::vector<DeviceSnapshot> snapshots;  ///< Devices that need a plan.
   std::vector<std::int64_t> unchanged;  ///< Nothing happened since their last pass: one comparison, no more.
 };

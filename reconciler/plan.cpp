@@ -107,6 +107,7 @@ void Planner::note_generation() {
 
 void Planner::reconcile_desired(ItemPlanner& planner) {
   for (const auto& desired : *snapshot_.desired) {
+    if (desired.held()) continue;  // nobody knows: it stays as it is
     auto found =
         std::ranges::find(items_, desired.facts.item, [](const KnownItem& i) { return i.record.item; });
     const bool is_new = found == items_.end();
@@ -151,7 +152,8 @@ void Planner::note_convergence() {
       std::ranges::count_if(plan_.after, [](const ItemRecord& r) { return r.drift_since.has_value(); }));
   row.unsettled = static_cast<std::int32_t>(
       std::ranges::count_if(plan_.after, [](const ItemRecord& r) { return !is_settled(r); }));
-  const bool proven = plan_.list.event && row.unsettled == 0;
+  const bool undecided = std::ranges::any_of(*snapshot_.desired, &Desired::held);
+  const bool proven = plan_.list.event && row.unsettled == 0 && !undecided;
   if (!proven || row.converged_generation == row.generation) return;
   row.converged_generation = row.generation;
   row.converged_at = context_.now;

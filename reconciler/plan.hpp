@@ -19,6 +19,7 @@ namespace mooring::reconciler {
 struct PassContext {
   Time now;
   std::int64_t generation = 0;  ///< Of the declarations that the snapshots were made from.
+  bool facts_decide = false;    ///< New facts of a device bring another look at what it should hold.
   Policy policy;
   std::int32_t profile_list_payload = 0;
   std::int32_t device_information_payload = 0;

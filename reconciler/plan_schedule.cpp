@@ -38,6 +38,10 @@ void Planner::schedule(const ItemPlanner& planner) {
     if (when) next = std::min(next, *when);
   }
   row.due_at = std::max(next, context_.now + std::chrono::milliseconds(1));
+  if (plan_.new_facts && context_.facts_decide) {
+    row.groups_seen = 0;
+    row.due_at = context_.now;
+  }
 }
 
 /// Whoever queued a command has pushed, or did not want to: the schedule begins with its first re-push. A

@@ -175,6 +175,7 @@ void Reconciler::plan_batch(pg::Connection& connection, Pass& work) {
   auto shared = context();
   auto batch = load(connection, declarations_, work.claimed, shared.now);
   shared.generation = batch.generation;
+  shared.facts_decide = batch.facts_decide;
   reached(Stage::loaded);
   CertificateTurns turns(connection, std::max<std::int64_t>(options_.policy.certificate_rate, 1), shared.now);
   if (options_.policy.certificate_rate > 0) {
@@ -187,7 +188,7 @@ void Reconciler::plan_batch(pg::Connection& connection, Pass& work) {
   turns.store();
   reached(Stage::planned);
   commit(connection, work.plans, shared);
-  commit_unchanged(connection, batch.unchanged, batch.generation);
+  commit_unchanged(connection, batch.unchanged, batch.generation, batch.groups);
   reached(Stage::committing);
 }
 

@@ -72,6 +72,8 @@ struct Endpoint {
 
 std::span<const Endpoint> profile_endpoints();
 std::span<const Endpoint> assignment_endpoints();
+std::span<const Endpoint> condition_endpoints();
+std::span<const Endpoint> group_endpoints();
 std::span<const Endpoint> device_endpoints();
 std::span<const Endpoint> device_state_endpoints();
 std::span<const Endpoint> command_endpoints();

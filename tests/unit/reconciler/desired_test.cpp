@@ -66,6 +66,91 @@ TEST(Resolve, PrecedenceIsDeviceBeforeAllAndOneItemHoldsASlot) {
   }
 }
 
+Desired of_group(Desired desired, std::int32_t group, std::int32_t priority = 0) {
+  desired.scope = ScopeKind::group;
+  desired.group = group;
+  desired.priority = priority;
+  return desired;
+}
+
+Desired maybe(Desired desired, director::Truth applies = director::Truth::unknown) {
+  desired.applies = applies;
+  return desired;
+}
+
+struct GroupCase {
+  const char* rule;
+  std::vector<Desired> shared;
+  std::vector<Desired> own;
+  std::string expected;  ///< "item" present, "-item" absent, "item?" held.
+};
+
+// covers: state.D3, state.D4, state.D7
+TEST(Resolve, PrecedenceIsDeviceThenGroupsByPriorityThenAllAndWhatIsNotKnownIsHeld) {
+  const auto all = ScopeKind::all;
+  const auto device = ScopeKind::device;
+  const auto absent = Intent::absent;
+  const std::vector<GroupCase> cases{
+      {"a group goes before all", {entry(1, "a", all), of_group(entry(1, "a", all, absent), 1)}, {}, "-1 "},
+      {"a device goes before a group",
+       {entry(1, "a", all), of_group(entry(1, "a", all, absent), 1, 100)},
+       {entry(1, "a", device)},
+       "1 "},
+      {"the higher priority decides",
+       {of_group(entry(1, "a", all), 1, 1), of_group(entry(1, "a", all, absent), 2, 2)},
+       {},
+       "-1 "},
+      {"of one priority the older group decides",
+       {of_group(entry(1, "a", all, absent), 2), of_group(entry(1, "a", all), 1)},
+       {},
+       "1 "},
+      {"a group's item takes the slot of the shared one",
+       {entry(1, "a", all), of_group(entry(2, "a", all), 1)},
+       {},
+       "2 "},
+      {"of two groups the one with the higher priority holds the slot, whatever was declared last",
+       {of_group(entry(1, "a", all), 1, 5),
+        of_group(entry(2, "a", all, Intent::present, kDay + std::chrono::hours(1)), 2, 4)},
+       {},
+       "1 "},
+      {"what does not apply is as if it were not declared",
+       {entry(1, "a", all), maybe(of_group(entry(2, "a", all), 1), director::Truth::no)},
+       {},
+       "1 "},
+      {"what may apply is held", {maybe(of_group(entry(1, "a", all), 1))}, {}, "1? "},
+      {"an item is held where something before it may decide otherwise",
+       {entry(1, "a", all), maybe(of_group(entry(1, "a", all, absent), 1))},
+       {},
+       "1? "},
+      {"what applies for certain is not held by what comes after it",
+       {maybe(entry(1, "a", all))},
+       {entry(1, "a", device)},
+       "1 "},
+      {"all of a slot is held where its first is",
+       {entry(1, "a", all), maybe(of_group(entry(2, "a", all), 1)), entry(3, "b", all)},
+       {},
+       "1? 2? 3 "},
+      {"a held item loses its slot to one that applies and goes before it",
+       {maybe(entry(1, "a", all)), of_group(entry(2, "a", all), 1)},
+       {},
+       "2 "},
+  };
+  for (const auto& each : cases) {
+    std::string got;
+    for (const auto& desired : resolve(each.shared, each.own)) {
+      got += desired.intent == absent && !desired.held() ? "-" : "";
+      got += std::to_string(desired.facts.item) + (desired.held() ? "? " : " ");
+    }
+    EXPECT_EQ(got, each.expected) << each.rule;
+  }
+}
+
+TEST(DesiredHash, MovesWithWhatIsHeld) {
+  const std::vector<Desired> certain{entry(1, "a", ScopeKind::all)};
+  const std::vector<Desired> held{maybe(certain[0])};
+  EXPECT_NE(hash_of(certain), hash_of(held));
+}
+
 TEST(DesiredHash, MovesWithItemVersionIntentAndRepushOnly) {
   const std::vector<Desired> base{entry(1, "a", ScopeKind::all)};
   auto changed = base;

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "director/facts.hpp"
+
+#include <algorithm>
+#include <array>
+#include <nlohmann/json.hpp>
+
+#include "core/platform.hpp"
+
+namespace mooring::director {
+namespace {
+
+// Sorted by name.
+constexpr std::array<FactName, 27> kFactNames{{
+    {"activation_lock", FactType::boolean, "IsActivationLockEnabled"},
+    {"apple_silicon", FactType::boolean, "IsAppleSilicon"},
+    {"available_capacity", FactType::number, "AvailableDeviceCapacity"},
+    {"awaiting_configuration", FactType::boolean, "AwaitingConfiguration"},
+    {"battery_level", FactType::number, "BatteryLevel"},
+    {"bluetooth_mac", FactType::text, "BluetoothMAC"},
+    {"build_version", FactType::text, ""},
+    {"capacity", FactType::number, "DeviceCapacity"},
+    {"device_name", FactType::text, ""},
+    {"enrollment_profile", FactType::text, ""},
+    {"host_name", FactType::text, "HostName"},
+    {"local_host_name", FactType::text, "LocalHostName"},
+    {"lost_mode", FactType::boolean, "IsMDMLostModeEnabled"},
+    {"model", FactType::text, ""},
+    {"model_name", FactType::text, ""},
+    {"os_version", FactType::version, ""},
+    {"platform", FactType::text, ""},
+    {"product_name", FactType::text, ""},
+    {"serial_number", FactType::text, ""},
+    {"software_update_id", FactType::text, "SoftwareUpdateDeviceID"},
+    {"supervised", FactType::boolean, "IsSupervised"},
+    {"supplemental_build_version", FactType::text, "SupplementalBuildVersion"},
+    {"supplemental_os_version_extra", FactType::text, "SupplementalOSVersionExtra"},
+    {"time_zone", FactType::text, "TimeZone"},
+    {"udid", FactType::text, ""},
+    {"user_name", FactType::text, ""},
+    {"wifi_mac", FactType::text, "WiFiMAC"},
+}};
+static_assert(std::ranges::is_sorted(kFactNames, {}, &FactName::name));
+
+// In the order of the columns of kFactsOfDevices, from the second on.
+constexpr std::array<std::string_view, 10> kColumns{
+    "udid",         "serial_number", "model",         "model_name", "device_name",
+    "product_name", "os_version",    "build_version", "user_name",  "enrollment_profile"};
+constexpr pg::Statement kFactsOfDevices{"facts_of_devices", R"(
+select id, udid, serial_number, model, model_name, device_name, product_name, os_version, build_version, user_name,
+       enrollment_profile, to_jsonb(tags), case when $2 then facts end
+from devices where id = any($1))"};
+
+bool fits(FactType type, const FactValue& value) {
+  switch (type) {
+    case FactType::boolean:
+      return std::holds_alternative<bool>(value);
+    case FactType::number:
+      return std::holds_alternative<double>(value);
+    case FactType::text:
+    case FactType::version:
+      return std::holds_alternative<std::string>(value);
+  }
+  return false;
+}
+
+void add_platform(Facts& facts) {
+  std::vector<std::string_view> names;
+  for (const auto* name : {"product_name", "model", "model_name"}) {
+    if (const auto* value = facts.find(name)) names.emplace_back(std::get<std::string>(*value));
+  }
+  const auto platform = platform_by_names(names);
+  if (!platform.empty()) facts.set("platform", std::string(platform));
+}
+
+Facts read_facts_row(const pg::Row& row) {
+  Facts facts;
+  for (std::size_t i = 0; i < kColumns.size(); ++i) {
+    const auto text = row.get<std::optional<std::string>>(static_cast<int>(i) + 1);
+    if (text && !text->empty()) facts.set(kColumns.at(i), *text);
+  }
+  add_platform(facts);
+  const auto tags = nlohmann::json::parse(row.get<pg::Json>(11).view, nullptr, false);
+  for (const auto& tag : tags) {
+    if (tag.is_string()) facts.add_tag(tag.get<std::string>());
+  }
+  if (!row.is_null(12)) facts.add_information(row.get<pg::Json>(12).view);
+  return facts;
+}
+
+}  // namespace
+
+std::span<const FactName> fact_names() { return kFactNames; }
+
+const FactName* find_fact_name(std::string_view name) {
+  const auto found = std::ranges::lower_bound(kFactNames, name, {}, &FactName::name);
+  return found == kFactNames.end() || found->name != name ? nullptr : &*found;
+}
+
+void Facts::set(std::string_view name, FactValue value) {
+  const auto* known = find_fact_name(name);
+  if (known != nullptr && fits(known->type, value))
+    values_.insert_or_assign(std::string(name), std::move(value));
+}
+
+void Facts::add_information(std::string_view json) {
+  const auto parsed = nlohmann::json::parse(json, nullptr, false);
+  if (!parsed.is_object()) return;
+  for (const auto& name : kFactNames) {
+    const auto found = name.key.empty() ? parsed.end() : parsed.find(name.key);
+    if (found == parsed.end()) continue;
+    if (found->is_boolean()) set(name.name, found->get<bool>());
+    if (found->is_number()) set(name.name, found->get<double>());
+    if (found->is_string()) set(name.name, found->get<std::string>());
+  }
+}
+
+const FactValue* Facts::find(std::string_view name) const {
+  const auto found = values_.find(name);
+  return found == values_.end() ? nullptr : &found->second;
+}
+
+bool Facts::has_tag(std::string_view tag) const { return std::ranges::find(tags_, tag) != tags_.end(); }
+
+std::string_view platform_by_names(std::span<const std::string_view> names) {
+  for (const auto name : names) {
+    const auto platform = core::platform_of(name);
+    if (platform != schema::Platform::unknown) return schema::name_of(platform);
+  }
+  return {};
+}
+
+std::unordered_map<std::int64_t, Facts> facts_of_devices(pg::Connection& connection,
+                                                         std::span<const std::int64_t> devices,
+                                                         bool with_information) {
+  std::unordered_map<std::int64_t, Facts> facts;
+  for (const auto row : connection.exec(kFactsOfDevices, devices, with_information))
+    facts.emplace(row.int64(0), read_facts_row(row));
+  return facts;
+}
+
+}  // namespace mooring::director
