@@ -23,7 +23,7 @@ bool Candidate::is_conditional() const {
 Truth truth_of(const Candidate& candidate, const DeviceTraits& device, const Memberships& groups) {
   Truth truth = director::hold_on(candidate.conditions, device.platform, device.os_version);
   if (candidate.desired.scope == director::ScopeKind::group)
-    truth = member_of(groups, candidate.desired.group);
+    truth = director::both(truth, member_of(groups, candidate.desired.group));
   if (!candidate.include_any.empty()) {
     Truth any = Truth::no;
     for (const auto group : candidate.include_any) any = director::either(any, member_of(groups, group));

@@ -97,6 +97,17 @@ TEST(Scope, AnItemsConditionsArePlatformsAndARangeOfVersions) {
   }
 }
 
+TEST(Scope, AnItemsConditionsHoldForMembersOfAGroupToo) {
+  Candidate member;
+  member.desired.scope = director::ScopeKind::group;
+  member.desired.group = 1;
+  member.conditions.platforms = {"macOS"};
+  const Memberships groups{{1, Truth::yes}};
+  EXPECT_EQ(truth_of(member, {.udid = "u", .platform = "macOS", .os_version = "15"}, groups), Truth::yes);
+  EXPECT_EQ(truth_of(member, {.udid = "u", .platform = "iOS", .os_version = "18"}, groups), Truth::no);
+  EXPECT_EQ(truth_of(member, {.udid = "u", .platform = "", .os_version = ""}, groups), Truth::unknown);
+}
+
 // covers: state.D8
 TEST(Scope, APercentageIsThatShareOfTheDevicesAlwaysTheSameOnesAndGrows) {
   Candidate tenth;
