@@ -25,7 +25,8 @@ update devices d set
   serial_number = coalesce(t.facts->>'SerialNumber', d.serial_number)
 from unnest($1::int8[], $2::jsonb[]) as t(id, facts) where d.id = t.id)"};
 
-// handled is what this pass has read; a mark that came meanwhile keeps its earlier due_at.
+// handled is what this pass has read; a mark that came meanwhile keeps its earlier due_at, and what was
+// declared for this device with it is not seen: its commands stay where they are until the next pass.
 constexpr pg::Statement kPutRows{"commit_put_rows", R"(
 with t as materialized (
   select * from unnest($1::int8[], $2::timestamptz[], $3::int8[], $4::int4[], $5::int4[], $6::int4[], $7::int2[],
@@ -39,7 +40,8 @@ with t as materialized (
 )
 update reconcile r set
   due_at = case when r.marks = t.handled then t.due_at else least(r.due_at, $25) end,
-  handled = t.handled, seen_generation = $24, generation = t.generation,
+  handled = t.handled, generation = t.generation,
+  seen_generation = case when r.marks = t.handled then $24 else least(r.seen_generation, $24) end,
   converged_generation = t.converged_generation, commands_made = t.commands_made,
   inventory_failures = t.inventory_failures, pushes = t.pushes, changed_at = t.changed_at,
   converged_at = t.converged_at, list_event = t.list_event, list_at = t.list_at, information_at = t.information_at,
@@ -53,7 +55,7 @@ constexpr pg::Statement kSeen{"commit_seen", R"(
 update reconcile r set seen_generation = $2,
   groups_seen = case when r.marks = r.handled then $3 else r.groups_seen end
 from (select q.device_id from reconcile q where q.device_id = any($1) order by q.device_id for no key update) l
-where r.device_id = l.device_id)"};
+where r.device_id = l.device_id and r.marks = r.handled)"};
 
 void put_evidence(pg::Connection& connection, std::span<const Plan> plans, Time now) {
   std::vector<std::int64_t> dropped, devices, fact_devices;

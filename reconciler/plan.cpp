@@ -37,7 +37,10 @@ Plan Planner::run() {
   if (!snapshot_.row.enabled) return sleep();
   note_generation();
   std::optional<DeviceSnapshot> void_of_state;
-  if (reset) void_of_state = without_state();
+  if (reset) {
+    void_of_state = without_state();
+    withdraw();
+  }
   const auto& seen = reset ? *void_of_state : snapshot_;
   ItemPlanner planner(seen, seen.own, items_, plan_.list, context_, plan_);
   planner.read_reports();
@@ -67,21 +70,28 @@ void Planner::forget() {
 }
 
 /// Reports that were waiting belong to the enrollment before, except those that came after the reset; the
-/// database keeps their order, and Authenticate emptied the queue: nothing older can still arrive.
+/// database keeps their order. Authenticate emptied the queue, but a pass that had read the device before it
+/// may have queued more after it: what is open now was meant for the enrollment before, too.
 DeviceSnapshot Planner::without_state() const {
   DeviceSnapshot seen = snapshot_;
   seen.own.items.clear();
   seen.own.evidence = {};
   seen.users.clear();
   seen.observations.clear();
+  seen.open.clear();
   seen.requests.clear();
   return seen;
 }
 
-/// No channel to talk over: give up what is queued and wait for the next check-in.
-Plan Planner::sleep() {
+/// Gives up whatever is queued.
+void Planner::withdraw() {
   for (const auto& open : snapshot_.open)
     plan_.cancels.push_back({open.channel, open.uuid, open.request_type});
+}
+
+/// No channel to talk over: give up what is queued and wait for the next check-in.
+Plan Planner::sleep() {
+  withdraw();
   items_.clear();
   plan_.forget_list = true;
   plan_.list.event.reset();

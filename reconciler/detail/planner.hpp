@@ -17,6 +17,7 @@ class Planner {
  private:
   void forget();
   DeviceSnapshot without_state() const;
+  void withdraw();
   Plan sleep();
   void note_generation();
   void reconcile_desired(ItemPlanner& planner);

@@ -175,6 +175,18 @@ TEST(Plan, AResetForgetsEverythingAndAsksForAList) {
   EXPECT_FALSE(plan.after[0].installed);
 }
 
+// A pass that read the device before its Authenticate may queue after it; nobody else would ever take that
+// back.
+TEST(Plan, AResetWithdrawsWhatWasQueuedForTheEnrollmentBefore) {
+  Story story;
+  story.wants(1, "wifi", 2).open(1, 2).open(7, 3);
+  story.snapshot.row.reset_mark = 5;
+  const auto plan = story.run();
+  ASSERT_EQ(plan.cancels.size(), 2U);
+  EXPECT_EQ(plan.cancels[0].uuid, "open-1");
+  EXPECT_EQ(plan.cancels[1].uuid, "open-7");
+}
+
 TEST(Plan, ADisabledDeviceGetsNothingAndItsOpenCommandsAreCancelled) {
   Story story;
   story.wants(1, "a", 7).open(1, 7);
