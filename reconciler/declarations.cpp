@@ -30,7 +30,7 @@ constexpr pg::Statement kShared{"load_shared",
                                 "select 0::int8, " MOORING_DESIRED_COLUMNS "where a.scope in (0, 1)"};
 constexpr pg::Statement kOwn{"load_own", "select d.id, " MOORING_DESIRED_COLUMNS R"(
 join devices d on a.scope_ref = d.udid or a.scope_ref = d.serial_number
-where a.scope = 2 and d.id = any($1))"};
+where a.scope = 2 and d.id = any($1) order by a.created_at desc, a.id desc)"};
 constexpr pg::Statement kFacts{"load_facts", "select " MOORING_FACT_COLUMNS R"(
 from versions v join items i on i.id = v.item_id where v.id = any($1))"};
 

@@ -35,6 +35,7 @@ bool ItemPlanner::finish_ended(KnownItem& item, const ItemRecord* heir) {
   const Presence presence = kind_of(item.facts->kind).observe(evidence(), *item.facts);
   if (record.intent != RecordIntent::ended) begin_end(record, heir);
   if (heir != nullptr) {
+    cancel_open(record.item, [](const OpenCommand&) { return true; });  // a removal would hit the heir
     record.drift_since.reset();
     return heir->state != ItemState::verified;  // the heir replaces it in place: no removal in between
   }

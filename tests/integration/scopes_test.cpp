@@ -80,6 +80,21 @@ bool holds(const simulator::Device& device, const std::string& content) {
   return found != nullptr && found->uuid == director::read_profile(content)->payload_uuid.text();
 }
 
+TEST_F(LoopScopes, OfTwoNamesForOneDeviceTheLastWordCounts) {
+  auto& device = enrolled(0);
+  world.declare("own", profile(kWifi, "own"));
+  world.assign("own", "device:" + device.identity().udid, director::Intent::absent);
+  world.advance(std::chrono::minutes(1));
+  world.assign("own", "device:" + device.identity().serial);
+  settle();
+  EXPECT_TRUE(holds(device, profile(kWifi, "own")));
+  world.advance(std::chrono::minutes(1));
+  world.assign("own", "device:" + device.identity().udid, director::Intent::present);
+  world.assign("own", "device:" + device.identity().serial, director::Intent::absent);
+  settle();
+  EXPECT_EQ(device.profile(kWifi), nullptr);
+}
+
 // covers: state.D3, state.D4
 TEST_F(LoopScopes, AGroupsProfileStandsBetweenTheDevicesOwnAndTheSharedOne) {
   auto& first = enrolled(0);
