@@ -13,7 +13,7 @@ namespace mooring::test {
 namespace {
 
 constexpr std::uint64_t kSeedsOfOneTest = 12;
-constexpr std::uint64_t kSeedTests = 20;
+constexpr std::uint64_t kSeedTests = MOORING_MODEL_SEED_TESTS;
 constexpr std::uint64_t kRepeatedSeeds = 12;
 
 class Model : public ::testing::TestWithParam<std::uint64_t> {};
