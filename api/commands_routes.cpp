@@ -57,11 +57,7 @@ Result<Answer> queue_order(Call call, const CommandOrder& order) {
 Result<Answer> post_command(Call call) {
   const auto order = read_order(call.request);
   if (!order) return std::unexpected(order.error());
-  return pg::in_transaction(call.db, [&](pg::Connection& connection) {
-    return queue_order({connection, call.request, call.now, call.secrets, call.enrollment,
-                        call.profile_signer, call.first_repush},
-                       *order);
-  });
+  return pg::in_transaction(call.db, [&](pg::Connection&) { return queue_order(call, *order); });
 }
 
 std::unexpected<Error> unknown_command(std::string_view uuid) {

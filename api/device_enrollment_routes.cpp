@@ -57,7 +57,8 @@ Result<Answer> post_renew_identity(Call call) {
                                  .request_type = "InstallProfile",
                                  .relayed = false,
                                  .enrollments = {*channel},
-                                 .expires_at = expires_at};
+                                 .expires_at = expires_at,
+                                 .first_repush = call.first_repush};
   core::send_request(call.db, request, call.now);
   Answer answer = json_response(202, {{"command_uuid", uuid}, {"expires_at", to_rfc3339(expires_at)}});
   answer.counts = {{"InstallProfile", "queued", 1}};
