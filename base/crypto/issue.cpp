@@ -47,12 +47,10 @@ bool set_validity(X509* x509, Time not_before, Time not_after) {
 
 /// Of a usual key, as it stands: X509_set_pubkey would encode what was decoded, and decode it once more.
 bool set_public_key(X509* x509, std::string_view der) {
-  constexpr std::uint8_t kSequence = 0x30;
-  constexpr std::uint8_t kBitString = 0x03;
   detail::DerReader outer(der);
-  detail::DerReader info(outer.content(kSequence));
-  const auto algorithm = info.take(kSequence);
-  const auto bits = info.content(kBitString);
+  detail::DerReader info(outer.content(detail::der_tag::kSequence));
+  const auto algorithm = info.take(detail::der_tag::kSequence);
+  const auto bits = info.content(detail::der_tag::kBits);
   if (!algorithm || bits.empty()) return false;
   const auto* at = reinterpret_cast<const unsigned char*>(algorithm->whole.data());
   using AlgorithmPtr = std::unique_ptr<X509_ALGOR, detail::Free<X509_ALGOR_free>>;

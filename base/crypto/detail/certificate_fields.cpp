@@ -8,12 +8,6 @@ namespace {
 
 using namespace std::string_view_literals;
 
-constexpr std::uint8_t kFieldBoolean = 0x01;
-constexpr std::uint8_t kFieldInteger = 0x02;
-constexpr std::uint8_t kFieldBits = 0x03;
-constexpr std::uint8_t kFieldOctets = 0x04;
-constexpr std::uint8_t kFieldOid = 0x06;
-constexpr std::uint8_t kFieldSequence = 0x30;
 constexpr std::uint8_t kVersion = 0xA0;
 constexpr std::uint8_t kIssuerId = 0x81;
 constexpr std::uint8_t kSubjectId = 0x82;
@@ -24,30 +18,30 @@ constexpr auto kSubjectKeyIdentifier = "\x55\x1D\x0E"sv;
 
 std::optional<CertificateFields> read_fields(std::string_view bytes) {
   DerReader outer(bytes);
-  DerReader certificate(outer.content(kFieldSequence));
-  DerReader content(certificate.content(kFieldSequence));
+  DerReader certificate(outer.content(der_tag::kSequence));
+  DerReader content(certificate.content(der_tag::kSequence));
   content.skip_optional(kVersion);
   CertificateFields fields;
-  fields.serial = content.content(kFieldInteger);
-  content.take(kFieldSequence);
-  const auto issuer = content.take(kFieldSequence);
-  content.take(kFieldSequence);
-  const auto subject = content.take(kFieldSequence);
-  const auto key = content.take(kFieldSequence);
+  fields.serial = content.content(der_tag::kInteger);
+  content.take(der_tag::kSequence);
+  const auto issuer = content.take(der_tag::kSequence);
+  content.take(der_tag::kSequence);
+  const auto subject = content.take(der_tag::kSequence);
+  const auto key = content.take(der_tag::kSequence);
   if (outer.failed() || !outer.at_end() || content.failed()) return std::nullopt;
   fields.issuer = issuer->whole;
   fields.subject = subject->whole;
   fields.public_key = key->whole;
   DerReader info(key->content);
-  info.take(kFieldSequence);
-  fields.key_bits = info.content(kFieldBits);
+  info.take(der_tag::kSequence);
+  fields.key_bits = info.content(der_tag::kBits);
   if (info.failed() || !info.at_end() || !fields.key_bits.starts_with('\0')) return std::nullopt;
   fields.key_bits.remove_prefix(1);
   content.skip_optional(kIssuerId);
   content.skip_optional(kSubjectId);
   if (content.next_is(kExtensions)) {
     DerReader extensions(content.content(kExtensions));
-    fields.extensions = extensions.content(kFieldSequence);
+    fields.extensions = extensions.content(der_tag::kSequence);
     if (extensions.failed() || !extensions.at_end()) return std::nullopt;
   }
   if (content.failed() || !content.at_end()) return std::nullopt;
@@ -57,11 +51,11 @@ std::optional<CertificateFields> read_fields(std::string_view bytes) {
 std::string_view subject_key_identifier(const CertificateFields& fields) {
   DerReader extensions(fields.extensions);
   while (!extensions.at_end()) {
-    DerReader extension(extensions.content(kFieldSequence));
-    const auto type = extension.content(kFieldOid);
-    extension.skip_optional(kFieldBoolean);  // critical
-    DerReader value(extension.content(kFieldOctets));
-    if (type == kSubjectKeyIdentifier) return value.content(kFieldOctets);
+    DerReader extension(extensions.content(der_tag::kSequence));
+    const auto type = extension.content(der_tag::kOid);
+    extension.skip_optional(der_tag::kBoolean);  // critical
+    DerReader value(extension.content(der_tag::kOctets));
+    if (type == kSubjectKeyIdentifier) return value.content(der_tag::kOctets);
   }
   return {};
 }

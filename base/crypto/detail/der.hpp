@@ -9,6 +9,18 @@
 
 namespace mooring::crypto::detail {
 
+/// Tags of X.690 that structures of certificates and messages are made of.
+namespace der_tag {
+inline constexpr std::uint8_t kBoolean = 0x01;
+inline constexpr std::uint8_t kInteger = 0x02;
+inline constexpr std::uint8_t kBits = 0x03;
+inline constexpr std::uint8_t kOctets = 0x04;
+inline constexpr std::uint8_t kNull = 0x05;
+inline constexpr std::uint8_t kOid = 0x06;
+inline constexpr std::uint8_t kSequence = 0x30;
+inline constexpr std::uint8_t kSet = 0x31;
+}  // namespace der_tag
+
 struct DerElement {
   std::uint8_t tag = 0;
   std::string_view content;

@@ -15,12 +15,6 @@ namespace {
 
 using namespace std::string_view_literals;
 
-constexpr std::uint8_t kKeyInteger = 0x02;
-constexpr std::uint8_t kKeyBits = 0x03;
-constexpr std::uint8_t kKeyNull = 0x05;
-constexpr std::uint8_t kKeyOid = 0x06;
-constexpr std::uint8_t kKeySequence = 0x30;
-
 constexpr auto kRsaEncryption = "\x2A\x86\x48\x86\xF7\x0D\x01\x01\x01"sv;
 constexpr auto kEcPublicKey = "\x2A\x86\x48\xCE\x3D\x02\x01"sv;
 
@@ -52,9 +46,9 @@ KeyPtr make_key(const char* type, const ParamBuilder& builder) {
 
 KeyPtr rsa_key(std::string_view bytes) {
   DerReader outer(bytes);
-  DerReader numbers(outer.content(kKeySequence));
-  const auto n = numbers.content(kKeyInteger);
-  const auto e = numbers.content(kKeyInteger);
+  DerReader numbers(outer.content(der_tag::kSequence));
+  const auto n = numbers.content(der_tag::kInteger);
+  const auto e = numbers.content(der_tag::kInteger);
   if (outer.failed() || numbers.failed() || !numbers.at_end() || n.size() > 1025 || e.size() > 8 ||
       e.empty() || n.empty() || (n[0] & 0x80) != 0 || (e[0] & 0x80) != 0) {
     return nullptr;
@@ -93,12 +87,12 @@ KeyPtr ec_key(const char* curve, std::string_view point) {
 
 KeyPtr read_usual_key(std::string_view der) {
   DerReader outer(der);
-  DerReader info(outer.content(kKeySequence));
-  DerReader algorithm(info.content(kKeySequence));
-  const auto type = algorithm.content(kKeyOid);
-  const auto curve = algorithm.next_is(kKeyOid) ? algorithm.content(kKeyOid) : std::string_view();
-  algorithm.skip_optional(kKeyNull);
-  auto bits = info.content(kKeyBits);
+  DerReader info(outer.content(der_tag::kSequence));
+  DerReader algorithm(info.content(der_tag::kSequence));
+  const auto type = algorithm.content(der_tag::kOid);
+  const auto curve = algorithm.next_is(der_tag::kOid) ? algorithm.content(der_tag::kOid) : std::string_view();
+  algorithm.skip_optional(der_tag::kNull);
+  auto bits = info.content(der_tag::kBits);
   if (outer.failed() || !outer.at_end() || info.failed() || !info.at_end() || algorithm.failed() ||
       !algorithm.at_end() || !bits.starts_with('\0')) {
     return nullptr;

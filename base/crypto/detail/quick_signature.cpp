@@ -16,11 +16,6 @@ namespace {
 
 using namespace std::string_view_literals;
 
-constexpr std::uint8_t kInteger = 0x02;
-constexpr std::uint8_t kOctets = 0x04;
-constexpr std::uint8_t kOid = 0x06;
-constexpr std::uint8_t kSequence = 0x30;
-constexpr std::uint8_t kSet = 0x31;
 constexpr std::uint8_t kContext0 = 0xA0;
 constexpr std::uint8_t kContext1 = 0xA1;
 
@@ -90,9 +85,9 @@ bool read_attributes(const DerElement& element, Attributes& out) {
   out.whole = element.whole;
   DerReader attributes(element.content);
   while (!attributes.at_end()) {
-    DerReader attribute(attributes.content(kSequence));
-    const auto type = attribute.content(kOid);
-    const auto values = attribute.content(kSet);
+    DerReader attribute(attributes.content(der_tag::kSequence));
+    const auto type = attribute.content(der_tag::kOid);
+    const auto values = attribute.content(der_tag::kSet);
     if (attributes.failed() || attribute.failed() || !attribute.at_end()) return false;
     DerReader value(values);
     auto* const known = type == kContentType     ? &out.content_type
@@ -100,7 +95,7 @@ bool read_attributes(const DerElement& element, Attributes& out) {
                                                  : nullptr;
     if (known != nullptr) {
       if (!known->empty()) return false;
-      *known = value.content(type == kContentType ? kOid : kOctets);
+      *known = value.content(type == kContentType ? der_tag::kOid : der_tag::kOctets);
       if (value.failed() || !value.at_end() || known->empty()) return false;
     } else if (type == kSigningTime) {
       if (!out.signing_time.empty() || values.empty()) return false;
@@ -112,17 +107,17 @@ bool read_attributes(const DerElement& element, Attributes& out) {
 
 bool read_signer(std::string_view bytes, Parts& parts) {
   DerReader info(bytes);
-  info.content(kInteger);
-  DerReader name(info.content(kSequence));
-  const auto issuer = name.take(kSequence);
-  parts.serial = name.content(kInteger);
-  DerReader digest(info.content(kSequence));
-  parts.digest_oid = digest.content(kOid);
+  info.content(der_tag::kInteger);
+  DerReader name(info.content(der_tag::kSequence));
+  const auto issuer = name.take(der_tag::kSequence);
+  parts.serial = name.content(der_tag::kInteger);
+  DerReader digest(info.content(der_tag::kSequence));
+  parts.digest_oid = digest.content(der_tag::kOid);
   parts.digest = name_in(kDigests, parts.digest_oid);
   const auto attributes = info.take(kContext0);
-  DerReader algorithm(info.content(kSequence));
-  parts.signature_algorithm = algorithm.content(kOid);
-  parts.signature = info.content(kOctets);
+  DerReader algorithm(info.content(der_tag::kSequence));
+  parts.signature_algorithm = algorithm.content(der_tag::kOid);
+  parts.signature = info.content(der_tag::kOctets);
   info.skip_optional(kContext1);
   if (info.failed() || !info.at_end() || name.failed() || !name.at_end() || digest.failed() ||
       algorithm.failed() || parts.digest == nullptr) {
@@ -134,29 +129,29 @@ bool read_signer(std::string_view bytes, Parts& parts) {
 
 std::optional<Parts> read_parts(std::string_view der) {
   DerReader outer(der);
-  DerReader info(outer.content(kSequence));
-  const bool is_signed = info.content(kOid) == kSignedData;
+  DerReader info(outer.content(der_tag::kSequence));
+  const bool is_signed = info.content(der_tag::kOid) == kSignedData;
   DerReader explicit_content(info.content(kContext0));
-  DerReader data(explicit_content.content(kSequence));
-  data.content(kInteger);
-  DerReader digests(data.content(kSet));
-  DerReader encapsulated(data.content(kSequence));
+  DerReader data(explicit_content.content(der_tag::kSequence));
+  data.content(der_tag::kInteger);
+  DerReader digests(data.content(der_tag::kSet));
+  DerReader encapsulated(data.content(der_tag::kSequence));
   Parts parts;
-  parts.content_type = encapsulated.content(kOid);
+  parts.content_type = encapsulated.content(der_tag::kOid);
   DerReader certificates(data.content(kContext0));
   while (!certificates.at_end()) {
-    if (const auto one = certificates.take(kSequence)) parts.certificates.push_back(one->whole);
+    if (const auto one = certificates.take(der_tag::kSequence)) parts.certificates.push_back(one->whole);
   }
-  DerReader signers(data.content(kSet));
-  const auto signer = signers.content(kSequence);
+  DerReader signers(data.content(der_tag::kSet));
+  const auto signer = signers.content(der_tag::kSequence);
   const bool whole = !outer.failed() && outer.at_end() && info.at_end() && explicit_content.at_end() &&
                      data.at_end() && !data.failed() && encapsulated.at_end() && !encapsulated.failed() &&
                      certificates.at_end() && !certificates.failed() && signers.at_end() && !signers.failed();
   if (!is_signed || !whole) return std::nullopt;
   if (!read_signer(signer, parts)) return std::nullopt;
   while (!digests.at_end()) {
-    DerReader digest(digests.content(kSequence));
-    if (digest.content(kOid) == parts.digest_oid) return parts;
+    DerReader digest(digests.content(der_tag::kSequence));
+    if (digest.content(der_tag::kOid) == parts.digest_oid) return parts;
   }
   return std::nullopt;
 }
@@ -197,7 +192,7 @@ bool digest_fits(const Parts& parts, std::string_view content) {
 bool signature_fits(const Parts& parts, EVP_PKEY* key) {
   // What is signed is the SET, not the [0] that stands in its place (RFC 5652 section 5.4).
   std::string signed_bytes(parts.attributes.whole);
-  signed_bytes[0] = static_cast<char>(kSet);
+  signed_bytes[0] = static_cast<char>(der_tag::kSet);
   const std::unique_ptr<EVP_MD_CTX, Free<EVP_MD_CTX_free>> verification(EVP_MD_CTX_new());
   return verification != nullptr &&
          EVP_DigestVerifyInit_ex(verification.get(), nullptr, parts.digest, context(), nullptr, key,
