@@ -3,7 +3,6 @@
 // Mdm-Signature) and the idle connect with its signature, on the real server with identity on.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 
 #include "base/crypto/cms.hpp"
@@ -12,6 +11,7 @@
 #include "base/plist/plist.hpp"
 #include "core/scep/challenges.hpp"
 #include "simulator/scep_client.hpp"
+#include "tests/bench/command_line.hpp"
 #include "tests/bench/fleet.hpp"
 #include "tests/bench/report.hpp"
 #include "tests/bench/scenarios.hpp"
@@ -303,25 +303,15 @@ class Bench {
 int main(int argc, char** argv) {
   mooring::bench::Options options;
   CLI::App cli("What it costs that devices prove who they are");
-  cli.add_option("--mooring", options.binary, "The server's binary.");
   cli.add_option("--connections", options.connections);
   cli.add_option("--enrollments", options.enrollments, "New devices for each number of connections.");
   cli.add_option("--idles", options.idles, "Idle connects for each number of connections.");
-  cli.add_option("--data-root", options.data_root, "Where the server keeps its files.");
-  cli.add_option("--json", options.json, "File for the figures as JSON.");
-  cli.add_option("--markdown", options.markdown, "Directory for the tables as Markdown.");
-  cli.add_flag("--quick", options.quick, "Little of everything: shows that the benchmark works, no more.");
+  mooring::bench::add_common_options(cli, options);
   CLI11_PARSE(cli, argc, argv);
   if (options.quick) {
     options.connections = {8};
     options.enrollments = 50;
     options.idles = 500;
   }
-  try {
-    mooring::bench::Bench(options).run();
-    return 0;
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "bench_identity: {}\n", error.what());
-    return 1;
-  }
+  return mooring::bench::report_failure("bench_identity", [&] { mooring::bench::Bench(options).run(); });
 }

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <sys/resource.h>
 
-#include <CLI/CLI.hpp>
 #include <array>
 #include <boost/asio/io_context.hpp>
 #include <chrono>
@@ -16,6 +15,7 @@
 #include "base/postgres/pool.hpp"
 #include "core/migrations.hpp"
 #include "core/push.hpp"
+#include "tests/bench/command_line.hpp"
 #include "tests/bench/cpu_meter.hpp"
 #include "tests/bench/fleet.hpp"
 #include "tests/bench/report.hpp"
@@ -177,17 +177,8 @@ int main(int argc, char** argv) {
   mooring::bench::Options options;
   CLI::App cli("What a push costs");
   cli.add_option("--pushes", options.pushes);
-  cli.add_option("--data-root", options.data_root, "Where the private PostgreSQL keeps its files.");
-  cli.add_option("--json", options.json, "File for the figures as JSON.");
-  cli.add_option("--markdown", options.markdown, "Directory for the tables as Markdown.");
-  cli.add_flag("--quick", options.quick, "Few pushes: shows that the benchmark works, no more.");
+  mooring::bench::add_common_options(cli, options);
   CLI11_PARSE(cli, argc, argv);
   if (options.quick) options.pushes = 2000;
-  try {
-    mooring::bench::run(options);
-    return 0;
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "bench_push: {}\n", error.what());
-    return 1;
-  }
+  return mooring::bench::report_failure("bench_push", [&] { mooring::bench::run(options); });
 }

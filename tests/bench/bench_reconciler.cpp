@@ -3,13 +3,13 @@
 // seconds of this process and of PostgreSQL together, at default durability.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <chrono>
 
 #include "base/postgres/embedded.hpp"
 #include "base/postgres/migrations.hpp"
 #include "core/migrations.hpp"
 #include "reconciler/reconciler.hpp"
+#include "tests/bench/command_line.hpp"
 #include "tests/bench/cpu_meter.hpp"
 #include "tests/bench/fleet.hpp"
 #include "tests/bench/report.hpp"
@@ -189,17 +189,8 @@ int main(int argc, char** argv) {
   mooring::bench::Options options;
   CLI::App cli("What the reconciler costs");
   cli.add_option("--devices", options.sizes, "Sizes of the fleet; the last one is held against the aims.");
-  cli.add_option("--data-root", options.data_root, "Where the private PostgreSQL keeps its files.");
-  cli.add_option("--json", options.json, "File for the figures as JSON.");
-  cli.add_option("--markdown", options.markdown, "Directory for the tables as Markdown.");
-  cli.add_flag("--quick", options.quick, "A small fleet: shows that the benchmark works, no more.");
+  mooring::bench::add_common_options(cli, options);
   CLI11_PARSE(cli, argc, argv);
   if (options.quick) options.sizes = {500};
-  try {
-    mooring::bench::run(options);
-    return 0;
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "bench_reconciler: {}\n", error.what());
-    return 1;
-  }
+  return mooring::bench::report_failure("bench_reconciler", [&] { mooring::bench::run(options); });
 }

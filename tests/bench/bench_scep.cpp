@@ -3,13 +3,13 @@
 // PKIOperation together, with few certificates and with many.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 
 #include "base/crypto/raw_signature.hpp"
 #include "base/http/client.hpp"
 #include "core/scep/challenges.hpp"
 #include "simulator/scep_client.hpp"
+#include "tests/bench/command_line.hpp"
 #include "tests/bench/cpu_meter.hpp"
 #include "tests/bench/report.hpp"
 #include "tests/bench/scenarios.hpp"
@@ -181,25 +181,15 @@ class Bench {
 int main(int argc, char** argv) {
   mooring::bench::Options options;
   CLI::App cli("What a certificate by SCEP costs");
-  cli.add_option("--mooring", options.binary, "The server's binary.");
   cli.add_option("--connections", options.connections);
   cli.add_option("--requests", options.requests, "Certificates for each number of connections.");
   cli.add_option("--stored", options.stored, "Certificates that are there in the second part.");
-  cli.add_option("--data-root", options.data_root, "Where the server keeps its files.");
-  cli.add_option("--json", options.json, "File for the figures as JSON.");
-  cli.add_option("--markdown", options.markdown, "Directory for the tables as Markdown.");
-  cli.add_flag("--quick", options.quick, "Little of everything: shows that the benchmark works, no more.");
+  mooring::bench::add_common_options(cli, options);
   CLI11_PARSE(cli, argc, argv);
   if (options.quick) {
     options.requests = 50;
     options.stored = 1000;
     options.connections = {8};
   }
-  try {
-    mooring::bench::Bench(options).run();
-    return 0;
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "bench_scep: {}\n", error.what());
-    return 1;
-  }
+  return mooring::bench::report_failure("bench_scep", [&] { mooring::bench::Bench(options).run(); });
 }

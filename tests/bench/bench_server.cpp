@@ -3,7 +3,6 @@
 // at default durability.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
 #include <nlohmann/json.hpp>
@@ -12,6 +11,7 @@
 #include "base/encoding.hpp"
 #include "base/http/client.hpp"
 #include "base/plist/plist.hpp"
+#include "tests/bench/command_line.hpp"
 #include "tests/bench/fleet.hpp"
 #include "tests/bench/report.hpp"
 #include "tests/bench/scenarios.hpp"
@@ -296,23 +296,13 @@ void make_quick(Options& options) {
 int main(int argc, char** argv) {
   mooring::bench::Options options;
   CLI::App cli("What the server costs under load");
-  cli.add_option("--mooring", options.binary, "The server's binary.");
   cli.add_option("--connections", options.connections);
   cli.add_option("--devices", options.devices);
   cli.add_option("--enrollments", options.enrollments, "New devices for each number of connections.");
   cli.add_option("--idles", options.idles, "Idle connects for each number of connections.");
   cli.add_option("--stored", options.stored, "Queued commands whose storage is measured.");
-  cli.add_option("--data-root", options.data_root, "Where the server keeps its files.");
-  cli.add_option("--json", options.json, "File for the figures as JSON.");
-  cli.add_option("--markdown", options.markdown, "Directory for the tables as Markdown.");
-  cli.add_flag("--quick", options.quick, "Little of everything: shows that the benchmark works, no more.");
+  mooring::bench::add_common_options(cli, options);
   CLI11_PARSE(cli, argc, argv);
   if (options.quick) mooring::bench::make_quick(options);
-  try {
-    mooring::bench::Bench(options).run();
-    return 0;
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "bench_server: {}\n", error.what());
-    return 1;
-  }
+  return mooring::bench::report_failure("bench_server", [&] { mooring::bench::Bench(options).run(); });
 }

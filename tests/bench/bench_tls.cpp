@@ -13,7 +13,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -25,6 +24,7 @@
 #include <vector>
 
 #include "base/crypto/x509.hpp"
+#include "tests/bench/command_line.hpp"
 #include "tests/bench/cpu_meter.hpp"
 #include "tests/bench/report.hpp"
 #include "tests/bench/server_process.hpp"
@@ -272,23 +272,13 @@ class TlsBench {
 int main(int argc, char** argv) {
   mooring::bench::TlsOptions options;
   CLI::App cli("What a TLS handshake costs");
-  cli.add_option("--mooring", options.binary, "The server's binary.");
   cli.add_option("--handshakes", options.handshakes, "Of each row.");
-  cli.add_option("--data-root", options.data_root, "Where the server keeps its files.");
-  cli.add_option("--json", options.json, "File for the figures as JSON.");
-  cli.add_option("--markdown", options.markdown, "Directory for the tables as Markdown.");
-  cli.add_flag("--quick", options.quick, "Little of everything: shows that the benchmark works, no more.");
+  mooring::bench::add_common_options(cli, options);
   CLI11_PARSE(cli, argc, argv);
   if (options.quick) {
     options.handshakes = 50;
     options.seconds = 1;
   }
   std::signal(SIGPIPE, SIG_IGN);
-  try {
-    mooring::bench::TlsBench(options).run();
-    return 0;
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "bench_tls: {}\n", error.what());
-    return 1;
-  }
+  return mooring::bench::report_failure("bench_tls", [&] { mooring::bench::TlsBench(options).run(); });
 }
