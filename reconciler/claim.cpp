@@ -83,6 +83,11 @@ SweepClaim claim_sweep(pg::Connection& connection, Time now, int limit) {
   return claim;
 }
 
+void leave_stretch(pg::Connection& connection, Time now, int limit) {
+  const auto claim = claim_sweep(connection, now, limit);
+  if (!claim.devices.empty()) connection.exec(kMarkDue, claim.devices, now);
+}
+
 bool claim_device(pg::Connection& connection, std::int64_t device) {
   return !connection.exec(kLock, std::vector<std::int64_t>{device}).empty();
 }

@@ -25,6 +25,9 @@ struct SweepClaim {
 /// Devices that another pass holds are marked due instead.
 SweepClaim claim_sweep(pg::Connection& connection, Time now, int limit);
 
+/// Instead of a stretch that could not be walked as a whole: the cursor moves past it, its devices are due.
+void leave_stretch(pg::Connection& connection, Time now, int limit);
+
 /// Tries to lock one device; for tests and for single passes.
 bool claim_device(pg::Connection& connection, std::int64_t device);
 

@@ -33,6 +33,8 @@ join devices d on a.scope_ref = d.udid or a.scope_ref = d.serial_number
 where a.scope = 2 and d.id = any($1) order by a.created_at desc, a.id desc)"};
 constexpr pg::Statement kFacts{"load_facts", "select " MOORING_FACT_COLUMNS R"(
 from versions v join items i on i.id = v.item_id where v.id = any($1))"};
+constexpr pg::Statement kIdentities{"load_identities",
+                                    "select item_id, identity from versions where item_id = any($1)"};
 
 /// From the eight columns that begin at `first`, as in MOORING_FACT_COLUMNS.
 ItemFacts read_facts(const pg::Row& row, int first) {
@@ -116,6 +118,18 @@ std::unordered_map<std::int32_t, std::shared_ptr<const ItemFacts>> load_facts(
   for (const auto row : connection.exec(kFacts, versions))
     facts[row.get<std::int32_t>(3)] = std::make_shared<const ItemFacts>(read_facts(row, 0));
   return facts;
+}
+
+std::unordered_map<std::int32_t, std::shared_ptr<const std::vector<std::string>>> load_identities(
+    pg::Connection& connection, std::span<const std::int32_t> items) {
+  std::unordered_map<std::int32_t, std::shared_ptr<const std::vector<std::string>>> identities;
+  if (items.empty()) return identities;
+  std::unordered_map<std::int32_t, std::vector<std::string>> found;
+  for (const auto row : connection.exec(kIdentities, items))
+    found[row.get<std::int32_t>(0)].push_back(row.get<crypto::Uuid>(1).text());
+  for (auto& [item, all] : found)
+    identities[item] = std::make_shared<const std::vector<std::string>>(std::move(all));
+  return identities;
 }
 
 }  // namespace mooring::reconciler

@@ -48,4 +48,8 @@ std::unordered_map<std::int64_t, std::vector<Candidate>> load_own(pg::Connection
 std::unordered_map<std::int32_t, std::shared_ptr<const ItemFacts>> load_facts(
     pg::Connection& connection, std::span<const std::int32_t> versions);
 
+/// By item: the identities of all its versions.
+std::unordered_map<std::int32_t, std::shared_ptr<const std::vector<std::string>>> load_identities(
+    pg::Connection& connection, std::span<const std::int32_t> items);
+
 }  // namespace mooring::reconciler

@@ -14,7 +14,7 @@ bool ItemPlanner::drop_unproven(KnownItem& item, Presence presence) {
     list_wanted_ = true;
     return false;
   }
-  if (presence != Presence::exact) return true;
+  if (presence == Presence::absent) return true;
   record.installed = true;
   return false;
 }
@@ -22,7 +22,8 @@ bool ItemPlanner::drop_unproven(KnownItem& item, Presence presence) {
 void ItemPlanner::begin_end(ItemRecord& record, const ItemRecord* heir) {
   cancel_open(record.item, [](const OpenCommand& open) { return open.version.has_value(); });
   record.intent = RecordIntent::ended;
-  if (!record.installed && record.state == ItemState::commanded) record.acknowledged_event = list_.event;
+  // What was handed out and not answered may land yet: only a list from after this proves anything.
+  if (record.state == ItemState::commanded) record.acknowledged_event = list_.event;
   enter(record, ItemState::pending, Reason::no_longer_declared);
   record.forced = false;
   record.next_try_at.reset();
@@ -32,8 +33,8 @@ void ItemPlanner::begin_end(ItemRecord& record, const ItemRecord* heir) {
 
 bool ItemPlanner::finish_ended(KnownItem& item, const ItemRecord* heir) {
   auto& record = item.record;
-  const Presence presence = kind_of(item.facts->kind).observe(evidence(), *item.facts);
   if (record.intent != RecordIntent::ended) begin_end(record, heir);
+  const Presence presence = observe_for_removal(item);
   if (heir != nullptr) {
     cancel_open(record.item, [](const OpenCommand&) { return true; });  // a removal would hit the heir
     record.drift_since.reset();

@@ -134,9 +134,39 @@ bool ItemPlanner::begin_incident(ItemRecord& record) {
   return true;
 }
 
-bool ItemPlanner::touches_foreign(ItemRecord& record, Presence presence) {
+Presence ItemPlanner::observe(const KnownItem& item) const {
+  return kind_of(item.facts->kind).observe(evidence(), *item.facts);
+}
+
+/// Whether what its slot holds now was made by Mooring, be it another version of the item.
+bool ItemPlanner::is_ours(const KnownItem& item) const {
+  const auto held = kind_of(item.facts->kind).held(evidence(), *item.facts);
+  if (held.empty()) return false;
+  const auto& installed = item.record.installed_identity;
+  if (held == item.facts->identity || (installed && installed->text() == held)) return true;
+  return item.identities && std::ranges::find(*item.identities, held) != item.identities->end();
+}
+
+/// A stranger in our slot means that ours is gone, and is never removed. A list from before the last command
+/// says nothing of what that command left behind.
+Presence ItemPlanner::observe_for_removal(const KnownItem& item) const {
+  const auto presence = observe(item);
+  if (presence == Presence::unknown || is_ours(item)) return presence;
+  return list_is_fresh(item.record) ? Presence::absent : Presence::unknown;
+}
+
+bool ItemPlanner::touches_foreign(KnownItem& item) {
+  auto& record = item.record;
+  if (wants_presence(record)) return false;
+  const auto presence = observe(item);
   const bool held = presence == Presence::exact || presence == Presence::different;
-  if (wants_presence(record) || record.installed || !held) return false;
+  const bool may_be_ours = record.installed && (is_ours(item) || !list_is_fresh(record));
+  const bool foreign = held && !may_be_ours;
+  const bool by_then = record.state == ItemState::backing_off || record.state == ItemState::quarantined;
+  const bool was_foreign = record.state == ItemState::failed && record.reason == Reason::foreign;
+  if (foreign ? by_then : was_foreign) enter(record, ItemState::pending);
+  if (!foreign) return false;
+  cancel_open(record.item, [](const OpenCommand&) { return true; });
   enter(record, ItemState::failed, Reason::foreign);
   record.drift_since.reset();
   return true;
@@ -152,13 +182,13 @@ void ItemPlanner::reconcile(KnownItem& item, const Desired& desired, bool is_new
   auto& record = item.record;
   adopt(record, desired, is_new);
   item.facts = {snapshot_.desired, &desired.facts};
-  const Presence presence = kind_of(desired.facts.kind).observe(evidence(), desired.facts);
   const bool present = wants_presence(record);
+  if (touches_foreign(item)) return;
+  const Presence presence = present ? observe(item) : observe_for_removal(item);
   if (present && presence == Presence::exact) {
     record.installed = true;
     record.installed_version = record.version;
   }
-  if (touches_foreign(record, presence)) return;
   const Presence wanted = present ? Presence::exact : Presence::absent;
   if (presence == wanted && !record.forced && list_is_fresh(record)) {
     verified(record);
@@ -219,8 +249,7 @@ void ItemPlanner::drive(KnownItem& item, const Desired* desired, Presence presen
   if (is_at_work(record, closed.has_value())) return;
   // Cleared, expired or withdrawn: send again.
   if (record.state == ItemState::commanded) enter(record, ItemState::pending);
-  if (record.state == ItemState::acknowledged)
-    attempt_failed(record, ErrorClass::retryable, Reason::no_effect);
+  if (record.state == ItemState::acknowledged) attempt_failed(record, ErrorClass::no_effect);
   const bool its_turn = record.state == ItemState::backing_off;
   if (waits_for_its_time(record) || record.state != ItemState::pending) return;
   if (presence == Presence::unknown) {

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "reconciler/error_table.hpp"
 #include "reconciler/plan.hpp"
 
 namespace mooring::reconciler {
@@ -44,7 +45,10 @@ class ItemPlanner {
   void adopt(ItemRecord& record, const Desired& desired, bool is_new);
   bool is_asked(std::int32_t item, director::RequestKind kind) const;
   bool is_asked_again(const ItemRecord& record, const Desired& desired) const;
-  bool touches_foreign(ItemRecord& record, Presence presence);
+  Presence observe(const KnownItem& item) const;
+  bool is_ours(const KnownItem& item) const;
+  Presence observe_for_removal(const KnownItem& item) const;
+  bool touches_foreign(KnownItem& item);
   void note_drift(ItemRecord& record, bool is_new);
   void verified(ItemRecord& record);
   bool begin_incident(ItemRecord& record);
@@ -55,7 +59,7 @@ class ItemPlanner {
   std::optional<Closed> first_closed(const ItemRecord& record, const Desired* desired) const;
   void wait(ItemRecord& record, Closed closed);
   void send(KnownItem& item);
-  void attempt_failed(ItemRecord& record, ErrorClass error_class, Reason reason, std::string detail = {});
+  void attempt_failed(ItemRecord& record, ErrorClass error_class, std::string detail = {});
   void cancel_open(std::int32_t item, const std::function<bool(const OpenCommand&)>& which);
   const OpenCommand* find_open(const ItemRecord& record) const;
   bool list_is_fresh(const ItemRecord& record) const;

@@ -41,9 +41,7 @@ void ItemPlanner::read_item_report(KnownItem& item, const Observation& report) {
     record.forced = false;
     return;
   }
-  const auto error_class = classify(report.status, report.error_chain);
-  attempt_failed(record, error_class,
-                 error_class == ErrorClass::terminal ? Reason::malformed : Reason::refused,
+  attempt_failed(record, classify(report.status, report.error_chain),
                  describe(report.status, report.error_chain));
 }
 
@@ -73,15 +71,14 @@ void ItemPlanner::read_profile_list(const Observation& report) {
                                           list_.failures, static_cast<std::uint64_t>(snapshot_.row.device));
 }
 
-void ItemPlanner::attempt_failed(ItemRecord& record, ErrorClass error_class, Reason reason,
-                                 std::string detail) {
+void ItemPlanner::attempt_failed(ItemRecord& record, ErrorClass error_class, std::string detail) {
+  const auto allowed = allowance_of(error_class, context_.policy);
+  const bool spent = record.attempts >= allowed.attempts;
   record.next_try_at.reset();
-  if (error_class == ErrorClass::terminal || record.attempts >= context_.policy.attempts) {
-    enter(record, ItemState::failed, reason, std::move(detail));
-    return;
-  }
-  enter(record, ItemState::backing_off, reason, std::move(detail));
-  record.next_try_at = context_.now + backoff(context_.policy.retry_base, context_.policy.retry_max,
+  enter(record, spent ? ItemState::failed : ItemState::backing_off, reason_of(error_class),
+        std::move(detail));
+  if (spent) return;
+  record.next_try_at = context_.now + backoff(allowed.first_wait, allowed.longest_wait,
                                               std::max<int>(record.attempts, 1), key(record));
 }
 

@@ -67,6 +67,13 @@ void drop_answered(DeviceSnapshot& snapshot) {
   });
 }
 
+bool is_to_stay(const DeviceSnapshot& snapshot, std::int32_t item) {
+  const auto& desired = *snapshot.desired;  // sorted by item
+  const auto found =
+      std::ranges::lower_bound(desired, item, {}, [](const Desired& d) { return d.facts.item; });
+  return found != desired.end() && found->facts.item == item && found->intent == director::Intent::present;
+}
+
 class Loader {
  public:
   Loader(pg::Connection& connection, Declarations& declarations, std::span<const std::int64_t> devices)
@@ -167,6 +174,22 @@ class Loader {
       auto& of_item = facts.at(record.version);
       by_device_[row.int64(0)]->own.items.push_back({std::move(record), of_item});
     }
+    load_what_may_go();
+  }
+
+  /// Removal needs proof that what the device holds is Mooring's.
+  void load_what_may_go() {
+    std::vector<KnownItem*> known;
+    std::set<std::int32_t> items;
+    for (const auto& [device, snapshot] : by_device_) {
+      for (auto& item : snapshot->own.items) {
+        if (!item.record.installed || is_to_stay(*snapshot, item.record.item)) continue;
+        known.push_back(&item);
+        items.insert(item.record.item);
+      }
+    }
+    const auto identities = load_identities(connection_, std::vector(items.begin(), items.end()));
+    for (auto* item : known) item->identities = identities.at(item->record.item);
   }
 
   pg::Connection& connection_;

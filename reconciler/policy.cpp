@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "reconciler/policy.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
-#include <array>
 
 namespace mooring::reconciler {
 namespace {
@@ -22,18 +19,6 @@ Duration scaled(Duration interval, double factor) {
   return Duration{static_cast<std::int64_t>(static_cast<double>(interval.count()) * factor)};
 }
 
-struct TerminalRange {
-  std::string_view domain;
-  std::int64_t first;
-  std::int64_t last;
-};
-// Codes that say "these bytes are wrong": malformed, unsupported version, missing or mistyped fields.
-constexpr std::array kTerminal{
-    TerminalRange{"MCProfileErrorDomain", 1000, 1008},
-    TerminalRange{"MCProfileErrorDomain", 1010, 1010},
-    TerminalRange{"MCPayloadErrorDomain", 2000, 2004},
-};
-
 }  // namespace
 
 Duration backoff(Duration base, Duration max, int n, std::uint64_t key) {
@@ -43,24 +28,5 @@ Duration backoff(Duration base, Duration max, int n, std::uint64_t key) {
 }
 
 Duration jittered(Duration interval, std::uint64_t key) { return scaled(interval, 1.0 + 0.1 * spread(key)); }
-
-ErrorClass classify(core::CommandStatus status, const std::vector<core::ErrorChainItem>& chain) {
-  if (status == core::CommandStatus::command_format_error) return ErrorClass::terminal;
-  const bool terminal = std::ranges::any_of(chain, [](const core::ErrorChainItem& item) {
-    return std::ranges::any_of(kTerminal, [&](const TerminalRange& range) {
-      return item.domain == range.domain && item.code >= range.first && item.code <= range.last;
-    });
-  });
-  return terminal ? ErrorClass::terminal : ErrorClass::retryable;
-}
-
-std::string describe(core::CommandStatus status, const std::vector<core::ErrorChainItem>& chain) {
-  const std::string_view name =
-      status == core::CommandStatus::command_format_error ? "CommandFormatError" : "Error";
-  if (chain.empty()) return std::string(name);
-  const auto& outer = chain.front();
-  const auto& text = outer.us_english.empty() ? outer.localized : outer.us_english;
-  return fmt::format("{}: {} ({} {})", name, text, outer.domain, outer.code);
-}
 
 }  // namespace mooring::reconciler

@@ -4,12 +4,8 @@
 
 #include <chrono>
 #include <cstdint>
-#include <string>
-#include <vector>
 
 #include "base/clock.hpp"
-#include "core/command.hpp"
-#include "core/message.hpp"
 #include "core/queue.hpp"
 
 namespace mooring::reconciler {
@@ -18,7 +14,7 @@ struct Policy {
   Duration inventory_interval = std::chrono::hours(6);  ///< Between two ProfileLists of a device, +-10 %.
   Duration retry_base = std::chrono::minutes(1);        ///< Before the second attempt; grows fourfold.
   Duration retry_max = std::chrono::hours(6);
-  int attempts = 5;  ///< Commands for one version before it counts as failed.
+  int attempts = 5;  ///< Commands for one version before it counts as failed; of errors that may pass.
   int repairs = 5;   ///< Drifts of a verified item within the window.
   Duration repair_window = std::chrono::hours(24);
   Duration push_base = core::kFirstRepush;  ///< Before a silent device with open commands is pushed again.
@@ -33,14 +29,5 @@ struct Policy {
 Duration backoff(Duration base, Duration max, int n, std::uint64_t key);
 /// `interval` +-10 % by `key`.
 Duration jittered(Duration interval, std::uint64_t key);
-
-enum class ErrorClass : std::uint8_t {
-  retryable,  ///< The device may accept the same bytes later.
-  terminal,   ///< The same bytes will never be accepted: only a new version helps.
-};
-/// By status and by the domains and codes of the ErrorChain.
-ErrorClass classify(core::CommandStatus status, const std::vector<core::ErrorChainItem>& chain);
-/// One line for a person: outermost description, domain and code.
-std::string describe(core::CommandStatus status, const std::vector<core::ErrorChainItem>& chain);
 
 }  // namespace mooring::reconciler

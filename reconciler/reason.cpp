@@ -34,6 +34,7 @@ constexpr std::array<std::string_view, static_cast<std::size_t>(kLastReason) + 1
     "sent again for a new build of the system",
     "sent again because it was asked for",
     "waits for its turn: so many devices at a time ask for the certificate in this profile",
+    "the device does not know how to do this",
 };
 
 }  // namespace

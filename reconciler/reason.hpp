@@ -34,8 +34,9 @@ enum class Reason : std::int16_t {
   new_build = 21,
   asked_again = 22,
   waits_for_turn = 23,
+  impossible = 24,  ///< Detail: what the device said.
 };
-inline constexpr Reason kLastReason = Reason::waits_for_turn;
+inline constexpr Reason kLastReason = Reason::impossible;
 
 /// Part of a sentence that a person reads; empty for `none`.
 std::string_view text_of(Reason reason);

@@ -123,11 +123,13 @@ Result<std::size_t> Reconciler::run_once(pg::Connection& connection) {
 
 Result<Reconciler::Outcome> Reconciler::run_pass(pg::Connection& connection) {
   const auto begin = std::chrono::steady_clock::now();
-  std::vector<std::int64_t> claimed;  // survives the roll-back of a failed pass
+  std::vector<std::int64_t> claimed;  // these survive the roll-back of a failed pass
+  bool swept = false;
   try {
     const auto done = pg::in_transaction(connection, [&](pg::Connection& c) -> Result<Pass> {
       Pass work = pass(c, {});
       claimed = work.claimed;
+      swept = work.swept;
       plan_batch(c, work);
       return work;
     });
@@ -145,8 +147,9 @@ Result<Reconciler::Outcome> Reconciler::run_pass(pg::Connection& connection) {
     if (claimed.empty()) return fail(Failure::internal, "reconciler.pass", error.what());
     log_.error("a pass failed; its devices are tried one by one", {{"error", error.what()}});
   }
+  const bool left = swept && leave_stretch(connection);
   const auto isolated = isolate(connection, claimed);
-  return Outcome{.devices = isolated, .more = isolated > 0};
+  return Outcome{.devices = isolated, .more = isolated > 0 || left};
 }
 
 Reconciler::Pass Reconciler::pass(pg::Connection& connection, std::span<const std::int64_t> only) {
@@ -208,6 +211,20 @@ void Reconciler::after(const Pass& done) {
   }
   if (push_ && !urgent.empty()) push_(urgent, core::PushLane::urgent);
   if (push_ && !background.empty()) push_(background, core::PushLane::background);
+}
+
+/// Nor must it hold up a sweep, which would come back to it again and again.
+bool Reconciler::leave_stretch(pg::Connection& connection) {
+  try {
+    const auto left = pg::in_transaction(connection, [&](pg::Connection& c) -> Result<> {
+      reconciler::leave_stretch(c, clock_.now(), options_.batch);
+      return {};
+    });
+    return left.has_value();
+  } catch (const pg::SqlError& error) {
+    log_.error("a sweep cannot go on", {{"error", error.what()}});
+    return false;
+  }
 }
 
 /// One device that cannot be planned must not hold up its batch.

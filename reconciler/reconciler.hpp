@@ -75,6 +75,7 @@ class Reconciler {
   Pass pass(pg::Connection& connection, std::span<const std::int64_t> only);
   void plan_batch(pg::Connection& connection, Pass& pass);
   void after(const Pass& pass);
+  bool leave_stretch(pg::Connection& connection);
   std::size_t isolate(pg::Connection& connection, std::span<const std::int64_t> devices);
   void postpone(pg::Connection& connection, std::int64_t device);
 

@@ -101,6 +101,9 @@ struct WaitingChannel {
 struct KnownItem {
   ItemRecord record;
   std::shared_ptr<const ItemFacts> facts;  ///< Shared by all devices of a batch.
+  /// Of all versions of the item: what proves that something in its slot is Mooring's. Loaded only where the
+  /// item may have to be removed.
+  std::shared_ptr<const std::vector<std::string>> identities = nullptr;
 };
 
 /// A channel on which items are kept: the device's own, or one of a user on it.

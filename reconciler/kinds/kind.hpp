@@ -27,6 +27,8 @@ enum class Presence : std::uint8_t {
 struct Kind {
   director::ItemKind number;
   Presence (*observe)(const Evidence& evidence, const ItemFacts& facts);
+  /// Identity of whatever the slot holds; empty where nothing does.
+  std::string_view (*held)(const Evidence& evidence, const ItemFacts& facts);
   std::string_view install_request_type;
   std::string_view remove_request_type;
 };

@@ -11,10 +11,16 @@ Presence observe_profile(const Evidence& evidence, const ItemFacts& facts) {
   return held->uuid == facts.identity ? Presence::exact : Presence::different;
 }
 
+std::string_view held_profile(const Evidence& evidence, const ItemFacts& facts) {
+  const auto* held = evidence.profiles ? evidence.profiles->find(facts.slot) : nullptr;
+  return held == nullptr ? std::string_view() : held->uuid;
+}
+
 }  // namespace
 
 const Kind kProfileKind{.number = director::ItemKind::profile,
                         .observe = &observe_profile,
+                        .held = &held_profile,
                         .install_request_type = "InstallProfile",
                         .remove_request_type = "RemoveProfile"};
 

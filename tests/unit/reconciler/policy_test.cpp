@@ -27,36 +27,5 @@ TEST(Backoff, DiffersBetweenDevicesAndRepeatsForTheSame) {
   EXPECT_NE(backoff(minutes(1), hours(6), 2, 42), backoff(minutes(1), hours(6), 2, 43));
 }
 
-struct ErrorCase {
-  const char* name;
-  core::CommandStatus status;
-  std::vector<core::ErrorChainItem> chain;
-  ErrorClass expected;
-};
-
-TEST(Classify, WrongBytesAreTerminalAndRefusalsAreNot) {
-  const std::vector<ErrorCase> cases{
-      {"no chain", core::CommandStatus::error, {}, ErrorClass::retryable},
-      {"malformed command", core::CommandStatus::command_format_error, {}, ErrorClass::terminal},
-      {"malformed profile",
-       core::CommandStatus::error,
-       {{1000, "MCProfileErrorDomain", "", ""}},
-       ErrorClass::terminal},
-      {"installation failed",
-       core::CommandStatus::error,
-       {{4001, "MCInstallationErrorDomain", "", ""}},
-       ErrorClass::retryable},
-      {"an inner missing field decides",
-       core::CommandStatus::error,
-       {{4001, "MCInstallationErrorDomain", "", ""}, {2002, "MCPayloadErrorDomain", "", ""}},
-       ErrorClass::terminal},
-      {"same code, other domain",
-       core::CommandStatus::error,
-       {{1000, "NSOSStatusErrorDomain", "", ""}},
-       ErrorClass::retryable},
-  };
-  for (const auto& each : cases) EXPECT_EQ(classify(each.status, each.chain), each.expected) << each.name;
-}
-
 }  // namespace
 }  // namespace mooring::reconciler
