@@ -100,7 +100,7 @@ std::map<std::int32_t, std::string> load_item_names(pg::Connection& connection,
 Result<Answer> get_device_items(Call call) {
   const auto device = director::find_device(call.db, call.request.param("id"));
   if (!device) return std::unexpected(device.error());
-  const auto snapshot = reconciler::peek(call.db, device->id);
+  const auto snapshot = reconciler::peek(call.db, device->id, call.now);
   auto items = Json::array();
   Json observed_at;
   if (snapshot) {
@@ -144,7 +144,7 @@ ManagedNames load_managed_names(pg::Connection& connection, const reconciler::De
 Result<Answer> get_device_profiles(Call call) {
   const auto device = director::find_device(call.db, call.request.param("id"));
   if (!device) return std::unexpected(device.error());
-  const auto snapshot = reconciler::peek(call.db, device->id);
+  const auto snapshot = reconciler::peek(call.db, device->id, call.now);
   auto items = Json::array();
   if (snapshot && snapshot->own.evidence.profiles) {
     const auto names = load_managed_names(call.db, *snapshot);

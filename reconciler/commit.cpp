@@ -52,10 +52,10 @@ update reconcile r set
 from t where r.device_id = t.device_id)"};
 
 constexpr pg::Statement kSeen{"commit_seen", R"(
-update reconcile r set seen_generation = $2,
-  groups_seen = case when r.marks = r.handled then $3 else r.groups_seen end
-from (select q.device_id from reconcile q where q.device_id = any($1) order by q.device_id for no key update) l
-where r.device_id = l.device_id and r.marks = r.handled)"};
+update reconcile r set seen_generation = $2, groups_seen = $3
+from (select q.device_id from reconcile q where q.device_id = any($1) and q.marks = q.handled
+      order by q.device_id for no key update) l
+where r.device_id = l.device_id)"};
 
 void put_evidence(pg::Connection& connection, std::span<const Plan> plans, Time now) {
   std::vector<std::int64_t> dropped, devices, fact_devices;

@@ -14,6 +14,8 @@ select generation, set_config('enable_seqscan', 'off', true), set_config('enable
        set_config('enable_mergejoin', 'off', true), set_config('enable_bitmapscan', 'off', true)
 from declaration_state where one)"};
 
+constexpr auto kZonesHold = std::chrono::minutes(10);
+
 // What an assignment means right now. Deleted items have no assignments.
 #define MOORING_FACT_COLUMNS                                                      \
   "i.id, i.kind, i.slot, v.id, v.identity, v.install_payload, v.remove_payload, " \
@@ -100,6 +102,16 @@ std::shared_ptr<const DeclarationSet> Declarations::at(pg::Connection& connectio
   set->shared_hash = hash_of(*set->shared_resolved);
   set_ = std::move(set);
   return set_;
+}
+
+std::shared_ptr<const Restraints> Declarations::restraints(pg::Connection& connection, Time now) {
+  const bool same = restraints_ && restraints_generation_ == set_->generation;
+  const bool recent = now - restraints_at_ < kZonesHold || (same && restraints_->windows.empty());
+  if (same && recent) return restraints_;
+  restraints_ = std::make_shared<const Restraints>(read_restraints(connection, now));
+  restraints_generation_ = set_->generation;
+  restraints_at_ = now;
+  return restraints_;
 }
 
 std::unordered_map<std::int64_t, std::vector<Candidate>> load_own(pg::Connection& connection,

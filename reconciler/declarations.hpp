@@ -11,6 +11,7 @@
 
 #include "base/postgres/connection.hpp"
 #include "reconciler/membership.hpp"
+#include "reconciler/restraints.hpp"
 #include "reconciler/scope.hpp"
 
 namespace mooring::reconciler {
@@ -34,9 +35,14 @@ class Declarations {
   /// Inside the transaction of a pass, and first: what is declared while the pass reads moves the generation
   /// again and brings another pass.
   std::shared_ptr<const DeclarationSet> at(pg::Connection& connection);
+  /// Of the generation that at() found last. How far zones are from UTC is asked again every ten minutes.
+  std::shared_ptr<const Restraints> restraints(pg::Connection& connection, Time now);
 
  private:
   std::shared_ptr<const DeclarationSet> set_;
+  std::shared_ptr<const Restraints> restraints_;
+  std::int64_t restraints_generation_ = 0;
+  Time restraints_at_;
 };
 
 /// By device: assignments to it alone. They move no generation, so they are read in each pass.

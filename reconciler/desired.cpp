@@ -64,7 +64,7 @@ std::string hash_of(std::span<const Desired> desired) {
                    static_cast<int>(entry.intent), entry.repush);
   }
   const auto digest = crypto::sha256(text);
-  return std::string(crypto::bytes_of(digest).substr(0, 16));
+  return std::string(crypto::bytes_of(digest).substr(0, kDesiredHashBytes));
 }
 
 }  // namespace mooring::reconciler

@@ -48,7 +48,8 @@ struct Desired {
 /// item.
 std::vector<Desired> resolve(std::span<const Desired> shared, std::span<const Desired> own);
 
-/// Changes whenever a pass over an otherwise unchanged device could come to another result. 16 bytes.
+inline constexpr std::size_t kDesiredHashBytes = 16;
+/// Changes whenever a pass over an otherwise unchanged device could come to another result.
 std::string hash_of(std::span<const Desired> desired);
 
 }  // namespace mooring::reconciler

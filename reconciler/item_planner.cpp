@@ -222,6 +222,7 @@ bool ItemPlanner::is_at_work(ItemRecord& record, bool closed) {
     if (!closed) {
       const bool queued = open->status == core::CommandStatus::queued;
       enter(record, ItemState::commanded, queued ? Reason::under_way : Reason::not_now);
+      look_when_window_closes(record);
       return true;
     }
     cancel_open(record.item, [](const OpenCommand&) { return true; });
@@ -260,6 +261,14 @@ void ItemPlanner::drive(KnownItem& item, const Desired* desired, Presence presen
   if (closed) return wait(record, std::move(*closed));
   if (!its_turn && waits_for_turn(item)) return;
   send(item);
+  look_when_window_closes(record);
+}
+
+/// What is open then has to be withdrawn.
+void ItemPlanner::look_when_window_closes(const ItemRecord& record) {
+  const auto* windows = windows_of(snapshot_, record.item);
+  const auto end = windows == nullptr ? std::nullopt : director::closes_at(*windows, context_.now);
+  if (end) check_at(*end);
 }
 
 /// It has a place in the queue for certificates then, and is sent when that has come.

@@ -58,6 +58,7 @@ class ItemPlanner {
   bool waits_for_turn(KnownItem& item);
   std::optional<Closed> first_closed(const ItemRecord& record, const Desired* desired) const;
   void wait(ItemRecord& record, Closed closed);
+  void look_when_window_closes(const ItemRecord& record);
   void send(KnownItem& item);
   void attempt_failed(ItemRecord& record, ErrorClass error_class, std::string detail = {});
   void cancel_open(std::int32_t item, const std::function<bool(const OpenCommand&)>& which);

@@ -76,9 +76,12 @@ bool is_to_stay(const DeviceSnapshot& snapshot, std::int32_t item) {
 
 class Loader {
  public:
-  Loader(pg::Connection& connection, Declarations& declarations, std::span<const std::int64_t> devices)
+  Loader(pg::Connection& connection, Declarations& declarations, std::span<const std::int64_t> devices,
+         Time now)
       : connection_(connection),
         declared_(declarations.at(connection)),
+        restraints_(declarations.restraints(connection, now)),
+        restraints_hash_(hash_of(*restraints_)),
         own_(load_own(connection, devices, declared_->groups)),
         scopes_(*declared_) {}
 
@@ -97,7 +100,11 @@ class Loader {
     }
     const auto changes = scopes_.prepare(connection_, snapshots, own_);
     if (store) store_memberships(connection_, changes, now);
-    for (auto& snapshot : snapshots) scopes_.decide(snapshot, own_);
+    for (auto& snapshot : snapshots) {
+      scopes_.decide(snapshot, own_);
+      snapshot.desired_hash += restraints_hash_;
+      snapshot.restraints = restraints_;
+    }
     return snapshots;
   }
 
@@ -194,6 +201,8 @@ class Loader {
 
   pg::Connection& connection_;
   std::shared_ptr<const DeclarationSet> declared_;
+  std::shared_ptr<const Restraints> restraints_;
+  std::string restraints_hash_;
   OwnCandidates own_;
   ScopeResolver scopes_;
   std::unordered_map<std::int64_t, DeviceSnapshot*> by_device_;
@@ -211,7 +220,7 @@ bool is_unchanged(const DeviceSnapshot& snapshot, Time now) {
 Batch load(pg::Connection& connection, Declarations& declarations, std::span<const std::int64_t> devices,
            Time now) {
   Batch batch;
-  Loader loader(connection, declarations, devices);
+  Loader loader(connection, declarations, devices, now);
   batch.generation = loader.declared().generation;
   batch.groups = loader.declared().groups.revision;
   auto begun = loader.begin(devices, now, true);
@@ -227,10 +236,10 @@ Batch load(pg::Connection& connection, Declarations& declarations, std::span<con
   return batch;
 }
 
-std::optional<DeviceSnapshot> peek(pg::Connection& connection, std::int64_t device) {
+std::optional<DeviceSnapshot> peek(pg::Connection& connection, std::int64_t device, Time now) {
   const std::vector<std::int64_t> devices{device};
   Declarations declarations;
-  Loader loader(connection, declarations, devices);
+  Loader loader(connection, declarations, devices, now);
   auto snapshots = loader.begin(devices, {}, false);
   if (snapshots.empty()) return std::nullopt;
   loader.complete(snapshots, kPeek);

@@ -28,6 +28,6 @@ Batch load(pg::Connection& connection, Declarations& declarations, std::span<con
            Time now);
 
 /// As load, but for one device and without taking or changing anything: for questions of people.
-std::optional<DeviceSnapshot> peek(pg::Connection& connection, std::int64_t device);
+std::optional<DeviceSnapshot> peek(pg::Connection& connection, std::int64_t device, Time now);
 
 }  // namespace mooring::reconciler

@@ -105,8 +105,10 @@ Plan Planner::sleep() {
 
 void Planner::note_generation() {
   auto& row = plan_.row;
-  if (snapshot_.desired_hash == row.desired_hash) return;
+  const auto now_desired = std::string_view(snapshot_.desired_hash).substr(0, kDesiredHashBytes);
+  const bool same = now_desired == std::string_view(row.desired_hash).substr(0, kDesiredHashBytes);
   row.desired_hash = snapshot_.desired_hash;
+  if (same) return;
   ++row.generation;
   Time changed = row.enrolled_at.value_or(context_.now);
   for (const auto& desired : *snapshot_.desired) changed = std::max(changed, desired.declared_at);

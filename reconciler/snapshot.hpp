@@ -14,6 +14,7 @@
 #include "director/item_requests.hpp"
 #include "reconciler/item_state.hpp"
 #include "reconciler/kinds/kind.hpp"
+#include "reconciler/restraints.hpp"
 
 namespace mooring::reconciler {
 
@@ -119,7 +120,9 @@ struct ChannelSnapshot {
 struct DeviceSnapshot {
   DeviceRow row;
   std::shared_ptr<const std::vector<Desired>> desired;  ///< Resolved; most devices share one.
-  std::string desired_hash;  ///< hash_of(*desired), made once for all that share it.
+  std::string
+      desired_hash;  ///< hash_of(*desired) and hash_of(*restraints), made once for all that share them.
+  std::shared_ptr<const Restraints> restraints = nullptr;  ///< Shared by all; none: nothing is held back.
   ChannelSnapshot own;
   std::vector<ChannelSnapshot> users;
   std::vector<Observation> observations;  ///< Of all channels, in order of their events.
@@ -127,5 +130,12 @@ struct DeviceSnapshot {
   std::vector<ItemRequest> requests;
   std::vector<WaitingChannel> people;
 };
+
+/// nullptr: the item may be sent at any time.
+inline const director::Windows* windows_of(const DeviceSnapshot& snapshot, std::int32_t item) {
+  if (!snapshot.restraints) return nullptr;
+  const auto found = snapshot.restraints->windows.find(item);
+  return found == snapshot.restraints->windows.end() ? nullptr : &found->second;
+}
 
 }  // namespace mooring::reconciler

@@ -120,7 +120,7 @@ void make_converged_fleet(pg::Connection& connection, int devices, Time now) {
   connection.exec(kEnrollments, now);
   // The hash and the list need the declarations as a pass sees them.
   connection.script("insert into reconcile (device_id, due_at) select min(id), now() from devices");
-  const auto snapshot = reconciler::peek(connection, number(connection, "select min(id) from devices"));
+  const auto snapshot = reconciler::peek(connection, number(connection, "select min(id) from devices"), now);
   if (!snapshot) give_up("the first device cannot be loaded");
   connection.script("truncate reconcile");
   const auto& desired = *snapshot->desired;
