@@ -119,16 +119,32 @@ Result<Answer> list_commands(Call call) {
   return json_response(200, page_json(std::move(items), next));
 }
 
-Json report_json(const std::optional<std::string>& report) {
-  if (!report) return {};
-  const auto parsed = plist::parse(*report);
-  return parsed ? json_of(*parsed) : Json();
+/// What a report on Settings says of single settings that failed; the command as a whole may be acknowledged.
+Json setting_errors_json(const plist::Value& report) {
+  auto errors = Json::array();
+  const auto* dict = report.as<plist::Dict>();
+  const auto* settings = dict == nullptr ? nullptr : dict->array("Settings");
+  if (settings == nullptr) return errors;
+  for (std::size_t number = 0; number < settings->size(); ++number) {
+    const auto* setting = (*settings)[number].as<plist::Dict>();
+    const auto* status = setting == nullptr ? nullptr : setting->string("Status");
+    if (status == nullptr || *status == "Acknowledged") continue;
+    const auto* identifier = setting->find("Identifier");
+    const auto* chain = setting->find("ErrorChain");
+    errors.push_back({{"setting", number},
+                      {"identifier", identifier == nullptr ? Json() : json_of(*identifier)},
+                      {"error_chain", chain == nullptr ? Json() : json_of(*chain)}});
+  }
+  return errors;
 }
 
 Json with_result(const core::CommandRow& command) {
   Json json = command_json(command);
   json["result"] = command.result ? Json(to_base64(*command.result)) : Json();
-  json["result_json"] = report_json(command.result);
+  const auto report = command.result ? plist::parse(*command.result)
+                                     : fail(Failure::not_found, "command.unanswered", "there is no report");
+  json["result_json"] = report ? json_of(*report) : Json();
+  json["setting_errors"] = report ? setting_errors_json(*report) : Json::array();
   return json;
 }
 

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// /v1/repush: asking for everything again.
+// /v1/repush and lifts: asking for something again.
 #include <array>
 
 #include "api/detail/endpoint.hpp"
 #include "api/detail/json.hpp"
 #include "director/assignments.hpp"
 #include "director/devices.hpp"
+#include "director/item_requests.hpp"
 #include "director/profiles.hpp"
 
 namespace mooring::api::detail {
@@ -45,10 +46,26 @@ Result<Answer> post_repush(Call call) {
   return answer;
 }
 
+Result<Answer> lift_item(Call call) {
+  const auto device = director::find_device(call.db, call.request.param("id"));
+  if (!device) return std::unexpected(device.error());
+  const auto name = call.request.param("name");
+  const auto profile = director::find_profile(call.db, name);
+  if (!profile) {
+    return fail(Failure::not_found, "profile.unknown", "there is no profile named " + std::string(name));
+  }
+  const std::array devices{device->id};
+  director::ask_of_item(call.db, devices, profile->item, director::RequestKind::lift, call.actor, call.now);
+  Answer answer = json_response(202, {{"devices", 1}});
+  answer.ring = true;
+  return answer;
+}
+
 }  // namespace
 
 std::span<const Endpoint> operation_endpoints() {
   static constexpr std::array kEndpoints{
+      Endpoint{"POST", "/v1/devices/{id}/items/{name}/lift", Access::write, lift_item},
       Endpoint{"POST", "/v1/repush", Access::write, post_repush},
   };
   return kEndpoints;

@@ -47,7 +47,9 @@ reconciler::Policy policy_from(const Options& options) {
           .push_base = options.duration("push-retry-base"),
           .push_max = options.duration("push-retry-max"),
           .certificate_rate = options.integer("certificate-rate"),
-          .verify_patience = options.duration("verify-patience")};
+          .verify_patience = options.duration("verify-patience"),
+          .repush_on_new_build = options.text("repush-on-new-build") == "on",
+          .reinstall_interval = options.duration("reinstall-interval")};
 }
 
 core::CheckinOptions checkin_options(const Options& options) {

@@ -11,11 +11,14 @@ namespace {
 
 constexpr pg::Statement kGaugeItems{"gauges_items", R"(
 select i.name, coalesce(c.desired, 0), coalesce(c.verified, 0), coalesce(c.failed, 0),
-       coalesce(w.devices, 0)::int8, w.oldest
+       coalesce(w.devices, 0)::int8, w.oldest, coalesce(c.quarantined, 0)
 from items i left join item_totals c on c.item_id = i.id
 left join lateral (select sum(d.devices) as devices, min(d.since) as oldest from item_drift d
                    where d.item_id = i.id and d.devices > 0) w on true
 where i.kind = 1 and i.deleted_at is null)"};
+constexpr pg::Statement kGaugePauses{"gauges_pauses", R"(
+select count(*) filter (where scope = 0), count(*) filter (where scope = 2), count(*) filter (where scope = 3)
+from pauses where until_at is null or until_at > $1)"};
 constexpr pg::Statement kGaugeOldest{"gauges_oldest", "select created_at from commands order by id limit 1"};
 
 double seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
@@ -33,13 +36,15 @@ class GaugeWriter {
       set("mooring_item_verified_devices", "Devices whose own list proves it.", labels, row.int64(2));
       set("mooring_item_failed_devices", "Devices where it was given up.", labels, row.int64(3));
       set("mooring_item_drifted_devices", "Devices that differ from what is declared.", labels, row.int64(4));
+      set("mooring_item_quarantined_devices", "Of those given up: lost again after each of many repairs.",
+          labels, row.int64(6));
       const auto oldest = row.get<std::optional<Time>>(5);
       metrics_.gauge("mooring_item_drift_oldest_seconds", "Age of the oldest drift.", labels)
           .Set(oldest ? std::max(0.0, seconds(now_ - *oldest)) : 0.0);
     }
-    for (const char* name :
-         {"mooring_item_desired_devices", "mooring_item_verified_devices", "mooring_item_failed_devices",
-          "mooring_item_drifted_devices", "mooring_item_drift_oldest_seconds"}) {
+    for (const char* name : {"mooring_item_desired_devices", "mooring_item_verified_devices",
+                             "mooring_item_failed_devices", "mooring_item_quarantined_devices",
+                             "mooring_item_drifted_devices", "mooring_item_drift_oldest_seconds"}) {
       metrics_.retain_gauges(name, kept);
     }
   }
@@ -79,6 +84,15 @@ class GaugeWriter {
     metrics_.retain_gauges(kRefused, kept);
   }
 
+  void pauses(pg::Connection& connection) {
+    const auto counts = connection.exec(kGaugePauses, now_);
+    constexpr const char* kName = "mooring_pauses";
+    constexpr const char* kHelp = "Pauses in force.";
+    set(kName, kHelp, {{"scope", "all"}}, counts[0].int64(0));
+    set(kName, kHelp, {{"scope", "device"}}, counts[0].int64(1));
+    set(kName, kHelp, {{"scope", "profile"}}, counts[0].int64(2));
+  }
+
   void items(pg::Connection& connection) { items(connection.exec(kGaugeItems)); }
 
  private:
@@ -96,6 +110,7 @@ void refresh_gauges(pg::Connection& connection, Metrics& metrics, Time now) {
   GaugeWriter writer(metrics, now);
   writer.items(connection);
   writer.totals(connection);
+  writer.pauses(connection);
   writer.push_certificates(connection);
 }
 

@@ -80,11 +80,21 @@ bool ItemPlanner::is_asked_again(const ItemRecord& record, const Desired& desire
          is_asked(record.item, RequestKind::repush);
 }
 
+/// Without anybody's asking: for a new build of the system, or because its last proof is old.
+bool ItemPlanner::is_due_again(const ItemRecord& record) const {
+  if (!wants_presence(record)) return false;
+  if (new_build_) return true;
+  const auto every = context_.policy.reinstall_interval;
+  return every > Duration{} && record.state == ItemState::verified && record.verified_at &&
+         context_.now - *record.verified_at >
+             jittered(every, static_cast<std::uint64_t>(snapshot_.row.device));
+}
+
 void ItemPlanner::adopt(ItemRecord& record, const Desired& desired, bool is_new) {
   const auto intent =
       desired.intent == director::Intent::present ? RecordIntent::present : RecordIntent::absent;
   const bool changed = is_new || record.version != desired.facts.version || record.intent != intent;
-  const bool asked_again = !is_new && is_asked_again(record, desired);
+  const bool asked_again = !is_new && (is_asked_again(record, desired) || is_due_again(record));
   const bool given_up = record.state == ItemState::failed || record.state == ItemState::quarantined;
   const bool lifted = given_up && is_asked(record.item, RequestKind::lift);
   record.version = desired.facts.version;

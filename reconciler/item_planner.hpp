@@ -39,12 +39,14 @@ class ItemPlanner {
  private:
   void read_item_report(KnownItem& item, const Observation& report);
   void read_inventory_report(const Observation& report);
+  void note_build(const std::string& build);
   void read_profile_list(const Observation& report);
 
   void enter(ItemRecord& record, ItemState state, Reason reason = Reason::none, std::string detail = {});
   void adopt(ItemRecord& record, const Desired& desired, bool is_new);
   bool is_asked(std::int32_t item, director::RequestKind kind) const;
   bool is_asked_again(const ItemRecord& record, const Desired& desired) const;
+  bool is_due_again(const ItemRecord& record) const;
   Presence observe(const KnownItem& item) const;
   bool is_ours(const KnownItem& item) const;
   Presence observe_for_removal(const KnownItem& item) const;
@@ -78,6 +80,7 @@ class ItemPlanner {
   std::optional<Evidence> newer_;
   std::vector<OpenCommand> open_;  ///< Of this channel.
   bool list_wanted_ = false;
+  bool new_build_ = false;  ///< A report of this pass told of a higher build than any before.
   std::optional<Time> next_check_;
 };
 

@@ -2,6 +2,7 @@
 // What the device's reports say of its items and lists.
 #include <algorithm>
 
+#include "reconciler/build.hpp"
 #include "reconciler/item_planner.hpp"
 
 namespace mooring::reconciler {
@@ -51,9 +52,18 @@ void ItemPlanner::read_inventory_report(const Observation& report) {
     plan_.row.information_at = report.at;
     if (report.status != core::CommandStatus::acknowledged) return;
     if (!report.body.empty()) plan_.new_facts = report.body;
+    if (!report.build.empty()) note_build(report.build);
     return;
   }
   read_profile_list(report);
+}
+
+void ItemPlanner::note_build(const std::string& build) {
+  auto& seen = plan_.row.build_seen;
+  const bool first = !seen && compare_builds(build, build) == 0;
+  const bool higher = seen && compare_builds(build, *seen) > 0;
+  if (first || higher) seen = build;
+  if (higher && context_.policy.repush_on_new_build) new_build_ = true;
 }
 
 void ItemPlanner::read_profile_list(const Observation& report) {

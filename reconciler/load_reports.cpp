@@ -33,6 +33,9 @@ void digest(Observation& observation) {
     if (const auto list = director::ObservedProfiles::from_report(*report)) digested = list->encode();
   } else if (report && observation.request_type == "DeviceInformation") {
     digested = director::facts_from_report(*report);
+    const auto* answers = report->dict("QueryResponses");
+    const auto* build = answers == nullptr ? nullptr : answers->string("BuildVersion");
+    if (build != nullptr) observation.build = *build;
   }
   if (digested) {
     observation.body = std::move(*digested);

@@ -22,7 +22,9 @@ struct Policy {
   std::int64_t certificate_rate =
       0;  ///< Devices in a minute that get one profile with a certificate; 0: any.
   Duration verify_patience =
-      std::chrono::minutes(10);  ///< A list is asked for although commands are still open.
+      std::chrono::minutes(10);     ///< A list is asked for although commands are still open.
+  bool repush_on_new_build = true;  ///< A device with a higher build gets everything again, once.
+  Duration reinstall_interval{};    ///< Since its last proof an item is sent again, +-10 %; 0: never.
 };
 
 /// base * 4^(n-1), at most max, +-20 % by `key`; n counts from 1.

@@ -69,7 +69,8 @@ struct Observation {
   std::int32_t item = core::kInventoryItem;
   std::optional<std::int32_t> version;  ///< Set for installs.
   std::vector<core::ErrorChainItem> error_chain;
-  std::string body;  ///< As the director keeps it: encoded ObservedProfiles, or facts as JSON.
+  std::string body;        ///< As the director keeps it: encoded ObservedProfiles, or facts as JSON.
+  std::string build = {};  ///< BuildVersion, where the report has it.
 };
 
 /// A command of the reconciler that is still open.

@@ -43,7 +43,7 @@ struct Pauses : ::testing::Test {
 // covers: state.N26
 TEST_F(Pauses, NothingThatIsDeclaredLeavesWhileItIsPausedAndAllOfItAfterwards) {
   declare();
-  for (const std::string scope :
+  for (const auto& scope :
        {std::string("all"), std::string("profile:wifi"), "device:" + device->identity().serial}) {
     world.declare("wifi", profile(kWifi, "before " + scope));
     world.reconcile();
