@@ -28,7 +28,8 @@ TEST_P(Model, EveryStoryConverges) {
 }
 INSTANTIATE_TEST_SUITE_P(Seeds, Model, ::testing::Range(std::uint64_t{0}, kSeedTests));
 
-// Each is a fault that a seed once found.
+// Each is a fault that a seed once found, or that no seed would meet in a day.
+// covers: state.R23
 TEST(ModelStory, WhatWentWrongOnceGoesWellNow) {
   int count = 0;
   for (const auto& entry : std::filesystem::directory_iterator(MOORING_SOURCE_DIR "/tests/model/stories")) {

@@ -226,6 +226,8 @@ void ModelWorld::deliver_late(int index, int server_index) {
   const auto& fault_of = fault(server_index);
   if (!response && !fault_of.fired && !fault_of.dead) problem("wire", "a late answer was refused");
   bury(server_index);
+  for (auto& [slot, since] : device(index).strangers_since)
+    since = clock.now();  // it may have been an old list
 }
 
 void ModelWorld::cause(int index, int slot) {
@@ -236,6 +238,17 @@ void ModelWorld::cause(int index, int slot) {
 
 void ModelWorld::cause_everything(int index) {
   for (int slot = 0; slot < shape.slots; ++slot) cause(index, slot);
+}
+
+/// Once a list has shown the server whose profile it is that a slot holds, none is taken away from a
+/// stranger.
+void ModelWorld::watch_removal(int index, int slot) {
+  const auto* held = device(index).device->profile(identifier_of(slot));
+  const auto since = device(index).strangers_since.find(slot);
+  if (held == nullptr || held->managed || since == device(index).strangers_since.end()) return;
+  const auto shown = text(fmt::format("select (list_at > '{}')::text from reconcile where device_id = {}",
+                                      to_rfc3339(since->second + 2 * kSkew), device_id(index)));
+  if (shown == "true") problem("foreign", fmt::format("device {}: slot {} is a stranger's", index, slot));
 }
 
 /// The moment of truth: what leaves the server now must be what is declared now.
@@ -260,6 +273,7 @@ void ModelWorld::watch_handed_out(int index, const plist::Dict& envelope) {
     if (identifier != identifier_of(slot)) continue;
     const auto winner = declared.winner(index, slot);
     if (install) device(index).sent[slot].insert(*uuid);
+    if (!install) watch_removal(index, slot);
     const auto wanted = winner ? identity_of(winner->item, slot, winner->value) : std::string();
     if (identity != wanted) {
       problem("stale",

@@ -43,6 +43,7 @@ struct ModelDevice {
   std::map<int, int> causes;                   ///< What may each have brought one more install, by slot.
   std::set<int> misbehaved;                    ///< Slots where installs were refused or had no effect.
   std::set<int> lost_by_user;                  ///< Slots that its user changed.
+  std::map<int, Time> strangers_since;         ///< When its user put something else into a slot.
   std::map<std::string, std::string> foreign;  ///< PayloadUUIDs of what its user installed, by identifier.
   std::optional<std::string> held;             ///< An answer under way.
 };
@@ -110,6 +111,7 @@ class ModelWorld {
 
   void reached(int server, reconciler::Stage stage);
   void bury(int server);
+  void watch_removal(int index, int slot);
   void watch_handed_out(int device, const plist::Dict& command);
   template <class T>
   Result<T> talk(int device, int server, WireFaults faults, Task<Result<T>> (simulator::Session::*what)());

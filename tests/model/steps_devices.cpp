@@ -68,6 +68,7 @@ void user_installs(ModelWorld& world, const Step& step) {
     return world.problem("model", "the user's profile is malformed");
   one.foreign[identifier] = one.device->profile(identifier)->uuid;
   if (!ours) return;
+  one.strangers_since[slot_in(step)] = world.clock.now();
   one.lost_by_user.insert(slot_in(step));
   world.cause(device_in(step), slot_in(step));
 }
@@ -107,6 +108,7 @@ void upgrade(ModelWorld& world, const Step& step) {
   if (!exists(world, step)) return;
   world.device(device_in(step))
       .device->update_os(fmt::format("26.{}", step["version"]), fmt::format("26A{}", step["version"]));
+  world.cause_everything(device_in(step));  // a higher build gets everything again
 }
 
 // ---- drawing
