@@ -40,13 +40,13 @@ Task<void> break_off(BodyWriter& writer) {
 struct Endless {
   std::atomic<int> pieces = 0;
   std::atomic<bool> ended = false;
-  std::chrono::milliseconds pause{5};
+  std::atomic<std::chrono::milliseconds> pause{std::chrono::milliseconds(5)};
   std::string piece = "tick\n";
 
   static Task<void> run(Endless* self, BodyWriter* writer) {
     while (co_await writer->write(self->piece)) {
       ++self->pieces;
-      if (!co_await writer->wait(self->pause)) break;
+      if (!co_await writer->wait(self->pause.load())) break;
     }
     self->ended = true;
   }
@@ -130,7 +130,7 @@ TEST_F(Streaming, OfARequestThatCameWhileItRanIsAnsweredAfterIt) {
 }
 
 TEST_F(Streaming, EndsWhenTheClientGoes) {
-  endless_.pause = 1h;  // Nothing is written that would show it.
+  endless_.pause = std::chrono::milliseconds(1h);  // Nothing is written that would show it.
   TestServer server(routes());
   {
     RawConnection connection(server.port());
@@ -142,7 +142,7 @@ TEST_F(Streaming, EndsWhenTheClientGoes) {
 }
 
 TEST_F(Streaming, EndsWholeWhenTheServerDrains) {
-  endless_.pause = 1h;
+  endless_.pause = std::chrono::milliseconds(1h);
   TestServer server(routes());
   RawConnection connection(server.port());
   connection.send("GET /endless HTTP/1.1\r\nHost: x\r\n\r\n");
@@ -155,7 +155,7 @@ TEST_F(Streaming, EndsWholeWhenTheServerDrains) {
 }
 
 TEST_F(Streaming, EndsWithItsServer) {
-  endless_.pause = 1h;
+  endless_.pause = std::chrono::milliseconds(1h);
   TestServer server(routes());
   RawConnection connection(server.port());
   connection.send("GET /endless HTTP/1.1\r\nHost: x\r\n\r\n");
@@ -270,7 +270,7 @@ TEST_F(Streaming, MayTakeTheClientLongerThanItsTimeoutAsLongAsPiecesCome) {
   endless_.pause = 20ms;
   Pieces some{.enough = 20};
   EXPECT_TRUE(read_stream(server.url(), "/endless", some, 200ms));
-  endless_.pause = 1h;
+  endless_.pause = std::chrono::milliseconds(1h);
   Pieces none;
   const auto silent = read_stream(server.url(), "/endless", none, 100ms);
   ASSERT_FALSE(silent);
