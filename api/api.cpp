@@ -202,7 +202,8 @@ std::vector<http::Route> Api::routes() {
         detail::push_certificate_endpoints(), detail::certificate_endpoints(),
         detail::declaration_endpoints(), detail::checkin_answer_endpoints(),
         detail::enrollment_profile_endpoints(), detail::drift_endpoints(), detail::operation_endpoints(),
-        detail::pause_endpoints(), detail::consumer_endpoints(), detail::webhook_endpoints()}) {
+        detail::pause_endpoints(), detail::secret_endpoints(), detail::consumer_endpoints(),
+        detail::webhook_endpoints()}) {
     impl->add(routes, endpoints);
   }
   return routes;

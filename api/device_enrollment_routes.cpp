@@ -11,6 +11,7 @@
 #include "core/enroll/profiles.hpp"
 #include "core/requests.hpp"
 #include "director/devices.hpp"
+#include "director/renderer.hpp"
 
 namespace mooring::api::detail {
 namespace {
@@ -49,13 +50,15 @@ Result<Answer> post_renew_identity(Call call) {
   if (!bytes) return std::unexpected(bytes.error());
   const auto command = core::build_command("InstallProfile", {{"Payload", plist::Data{std::move(*bytes)}}});
   if (!command) return std::unexpected(command.error());
-  const auto body = plist::to_xml_fragment(*command);
+  // It carries a challenge that is good for a certificate of this device.
+  const auto body = director::seal_payload(call.secrets, plist::to_xml_fragment(*command));
   const auto uuid = crypto::Uuid::random().text();
   const Time expires_at = call.now + core::enroll::kRenewalLifetime;
   const core::NewRequest request{.uuid = core::encode_command_uuid(uuid),
                                  .body = body,
                                  .request_type = "InstallProfile",
                                  .relayed = false,
+                                 .rendering = core::Rendering::sealed,
                                  .enrollments = {*channel},
                                  .expires_at = expires_at,
                                  .first_repush = call.first_repush};

@@ -9,6 +9,7 @@
 #include "api/detail/item_view.hpp"
 #include "api/detail/json.hpp"
 #include "director/devices.hpp"
+#include "director/variables.hpp"
 #include "reconciler/load.hpp"
 
 namespace mooring::api::detail {
@@ -126,17 +127,17 @@ std::vector<std::int32_t> items_on_device(const reconciler::DeviceSnapshot& snap
   return {items.begin(), items.end()};
 }
 
-/// By identifier and PayloadUUID: the name under which that version was declared.
+/// By identifier and version part of the PayloadUUID: the name under which that version was declared.
 using ManagedNames = std::map<std::pair<std::string, std::string>, std::string>;
 
 ManagedNames load_managed_names(pg::Connection& connection, const reconciler::DeviceSnapshot& snapshot) {
-  std::vector<crypto::Uuid> identities;
-  for (const auto& observed : snapshot.own.evidence.profiles->all()) {
-    if (const auto uuid = crypto::Uuid::parse(observed.uuid)) identities.push_back(*uuid);
-  }
+  std::vector<std::string> versions;
+  for (const auto& observed : snapshot.own.evidence.profiles->all())
+    versions.emplace_back(director::version_part(observed.uuid));
   ManagedNames names;
-  for (auto& version : director::known_versions(connection, items_on_device(snapshot), identities)) {
-    names[{version.identifier, version.identity.text()}] = std::move(version.item_name);
+  for (auto& version : director::known_versions(connection, items_on_device(snapshot), versions)) {
+    const auto identity = version.identity.text();
+    names[{version.identifier, std::string(director::version_part(identity))}] = std::move(version.item_name);
   }
   return names;
 }
@@ -149,7 +150,8 @@ Result<Answer> get_device_profiles(Call call) {
   if (snapshot && snapshot->own.evidence.profiles) {
     const auto names = load_managed_names(call.db, *snapshot);
     for (const auto& observed : snapshot->own.evidence.profiles->all()) {
-      const auto known = names.find({observed.identifier, observed.uuid});
+      const auto known =
+          names.find({observed.identifier, std::string(director::version_part(observed.uuid))});
       items.push_back({{"identifier", observed.identifier},
                        {"payload_uuid", observed.uuid},
                        {"display_name", text_or_null(observed.display_name)},

@@ -29,6 +29,7 @@ Json profile_json(const director::Profile& profile) {
             {"payload_scope", attributes.value("scope", "")},
             {"payload_types", attributes.value("payload_types", Json::array())},
             {"was_signed", attributes.value("was_signed", false)},
+            {"variables", stored_json(profile.variables)},
             {"created_at", to_rfc3339(profile.created_at)},
             {"updated_at", to_rfc3339(profile.updated_at)}};
   json["desired"] = profile.desired;
@@ -66,9 +67,20 @@ Result<Answer> store_profile(Call call, const std::string& name, const director:
   return answer;
 }
 
+/// ?variables=off takes the text as it is.
+Result<director::Variables> variables_of(const http::Request& request) {
+  const auto text = query_text(request, "variables");
+  if (!text) return std::unexpected(text.error());
+  if (!*text || **text == "on") return director::Variables::on;
+  if (**text == "off") return director::Variables::off;
+  return fail(Failure::invalid, "request.bad_parameter", "variables has to be on or off");
+}
+
 /// Reading 4 MiB takes its time: done before the transaction begins.
 Result<Answer> upload_profile(Call call, std::string name) {
-  const auto document = director::read_profile(call.request.body);
+  const auto variables = variables_of(call.request);
+  if (!variables) return std::unexpected(variables.error());
+  const auto document = director::read_profile(call.request.body, *variables);
   if (!document) return std::unexpected(document.error());
   if (name.empty()) name = document->identifier;
   return pg::in_transaction(call.db, [&](pg::Connection& connection) {

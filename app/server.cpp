@@ -24,6 +24,7 @@
 #include "core/outbox/outbox.hpp"
 #include "core/payload_cache.hpp"
 #include "core/report.hpp"
+#include "director/renderer.hpp"
 #include "reconciler/gauges.hpp"
 #include "reconciler/reconciler.hpp"
 
@@ -119,9 +120,10 @@ struct Server::Parts {
                                metrics)),
         auth_proxy(make_auth_proxy(access, io, identity.get(), log)),
         unknown_devices(access.unknown_devices, pool),
+        renderer(pool, secrets),
         endpoint(
             checkins, reports, payloads, activity, unknown_devices, identity.get(),
-            [this] { reconciler.ring(); }, log),
+            [this] { reconciler.ring(); }, log, &renderer),
         scep(scep_options(options), *foundation.authority, std::move(foundation.legacy_ciphers),
              connection_to(conninfo, "scep", true), pool, crypto_pool, clock, log, metrics),
         enrollment(std::move(foundation.enrollment), {.pool = pool,
@@ -210,6 +212,7 @@ struct Server::Parts {
   std::unique_ptr<core::Identity> identity;     ///< Null where it is off.
   std::unique_ptr<core::AuthProxy> auth_proxy;  ///< Null where there is none.
   core::UnknownDevices unknown_devices;
+  director::Renderer renderer;
   core::DeviceEndpoint endpoint;
   core::ScepEndpoint scep;
   Enrollment enrollment;

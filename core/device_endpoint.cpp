@@ -118,8 +118,9 @@ Task<http::Response> DeviceEndpoint::serve_report(http::Request request, plist::
     log_.warning("refused a report", {{"request_id", request_id}, {"error", report.error().message}});
     co_return http::problem(report.error(), request_id);
   }
-  const std::string enrollment = report->enrollment.id;
-  const std::string device = report->enrollment.device();
+  const auto channel = report->enrollment;
+  const std::string enrollment = channel.id;
+  const std::string device = channel.device();
   auto context = co_await admit(std::move(request), {.enrollment = device});
   if (!context) co_return co_await refuse(context.error(), device, request_id);
   auto outcome = co_await reports_.handle(std::move(*report), std::move(*context));
@@ -137,12 +138,54 @@ Task<http::Response> DeviceEndpoint::serve_report(http::Request request, plist::
   }
   activity_.touch(outcome->enrollment);
   if (outcome->observed && observed_) observed_();
-  if (!outcome->next) co_return empty();
-  auto payload = co_await payloads_.get(outcome->next->payload);
-  if (!payload) co_return http::problem(payload.error(), request_id);
-  if ((*payload)->relayed) co_return http::Response::text(200, (*payload)->body, kXml);
-  co_return http::Response::text(
-      200, command_envelope((*payload)->body, decode_command_uuid(outcome->next->uuid)), kXml);
+  co_return co_await hand_out(std::move(*outcome), channel, request_id);
+}
+
+Task<http::Response> DeviceEndpoint::hand_out(ReportOutcome outcome, EnrollmentId enrollment,
+                                              std::string request_id) {
+  while (outcome.next) {
+    const auto uuid = decode_command_uuid(outcome.next->uuid);
+    const auto payload = co_await rendered(outcome.enrollment, outcome.next->payload);
+    if (payload && (*payload)->relayed) co_return http::Response::text(200, (*payload)->body, kXml);
+    if (payload) co_return http::Response::text(200, command_envelope((*payload)->body, uuid), kXml);
+    if (payload.error().failure != Failure::invalid) co_return http::problem(payload.error(), request_id);
+    log_.warning(
+        "a command cannot be made for its device",
+        {{"enrollment_id", enrollment.id}, {"command_uuid", uuid}, {"error", payload.error().message}});
+    auto after = co_await give_up(enrollment, uuid, payload.error().message, request_id);
+    if (!after) co_return http::problem(after.error(), request_id);
+    if (after->observed && observed_) observed_();
+    outcome = std::move(*after);
+  }
+  co_return empty();
+}
+
+Task<Result<SharedPayload>> DeviceEndpoint::rendered(std::int64_t enrollment, std::int32_t payload) {
+  auto stored = co_await payloads_.get(payload);
+  if (!stored || (*stored)->rendering == Rendering::none) co_return stored;
+  if (renderer_ != nullptr) co_return co_await renderer_->render(enrollment, payload, *stored);
+  if ((*stored)->rendering == Rendering::profile) co_return stored;
+  co_return fail(Failure::invalid, "render.nobody", "nobody here makes commands for one device");
+}
+
+Task<Result<ReportOutcome>> DeviceEndpoint::give_up(EnrollmentId enrollment, std::string uuid,
+                                                    std::string why, std::string request_id) {
+  const plist::Dict link{{"ErrorCode", kRenderingFailed},
+                         {"ErrorDomain", kRenderingDomain},
+                         {"LocalizedDescription", why},
+                         {"USEnglishDescription", why}};
+  const plist::Dict message{
+      {"Status", "Error"}, {"CommandUUID", uuid}, {"ErrorChain", plist::Array(1, plist::Value(link))}};
+  Report report{.enrollment = std::move(enrollment),
+                .status = ReportStatus::error,
+                .status_text = "Error",
+                .command_uuid = std::move(uuid),
+                .request_type = {},
+                .error_chain = {ErrorChainItem{kRenderingFailed, kRenderingDomain, why, why}}};
+  MessageContext context;
+  context.request_id = std::move(request_id);
+  context.body = plist::to_xml(message);
+  co_return co_await reports_.handle(std::move(report), std::move(context));
 }
 
 }  // namespace mooring::core

@@ -4,28 +4,29 @@
 namespace mooring::core {
 namespace {
 
-constexpr pg::Statement kLoad{"payload_load", "select body, relayed from payloads where id = $1"};
+constexpr pg::Statement kLoad{"payload_load", "select body, relayed, rendering from payloads where id = $1"};
 
 }  // namespace
 
-Task<Result<std::shared_ptr<const StoredPayload>>> PayloadCache::get(std::int32_t id) {
-  using Shared = std::shared_ptr<const StoredPayload>;
+Task<Result<SharedPayload>> PayloadCache::get(std::int32_t id) {
   if (const auto found = by_id_.find(id); found != by_id_.end()) {
     recent_.splice(recent_.begin(), recent_, found->second);
     co_return found->second->payload;
   }
-  pg::Pool::Body<Shared> body = [id](pg::Connection& connection) -> Result<Shared> {
+  pg::Pool::Body<SharedPayload> body = [id](pg::Connection& connection) -> Result<SharedPayload> {
     const auto rows = connection.exec(kLoad, id);
     if (rows.empty()) return fail(Failure::internal, "payload.missing", "a queued command has no payload");
     return std::make_shared<const StoredPayload>(
-        StoredPayload{std::string(rows[0].get<pg::Bytes>(0).view), rows[0].get<bool>(1)});
+        StoredPayload{.body = std::string(rows[0].get<pg::Bytes>(0).view),
+                      .relayed = rows[0].get<bool>(1),
+                      .rendering = static_cast<Rendering>(rows[0].get<std::int16_t>(2))});
   };
-  auto loaded = co_await pool_.run<Shared>(std::move(body));
+  auto loaded = co_await pool_.run<SharedPayload>(std::move(body));
   if (loaded) keep(id, *loaded);
   co_return loaded;
 }
 
-void PayloadCache::keep(std::int32_t id, std::shared_ptr<const StoredPayload> payload) {
+void PayloadCache::keep(std::int32_t id, SharedPayload payload) {
   if (by_id_.contains(id) || payload->body.size() > max_bytes_) return;
   bytes_ += payload->body.size();
   recent_.push_front({id, std::move(payload)});

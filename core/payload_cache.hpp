@@ -11,13 +11,9 @@
 
 #include "base/async.hpp"
 #include "base/postgres/pool.hpp"
+#include "core/payload_renderer.hpp"
 
 namespace mooring::core {
-
-struct StoredPayload {
-  std::string body;
-  bool relayed = false;
-};
 
 /// Used on the io thread only.
 class PayloadCache {
@@ -25,14 +21,14 @@ class PayloadCache {
   explicit PayloadCache(pg::Pool& pool, std::size_t max_bytes = std::size_t{64} << 20U)
       : pool_(pool), max_bytes_(max_bytes) {}
 
-  Task<Result<std::shared_ptr<const StoredPayload>>> get(std::int32_t id);
+  Task<Result<SharedPayload>> get(std::int32_t id);
 
  private:
   struct Entry {
     std::int32_t id;
-    std::shared_ptr<const StoredPayload> payload;
+    SharedPayload payload;
   };
-  void keep(std::int32_t id, std::shared_ptr<const StoredPayload> payload);
+  void keep(std::int32_t id, SharedPayload payload);
 
   pg::Pool& pool_;
   std::size_t max_bytes_;

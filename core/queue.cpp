@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/queue.hpp"
 
+#include <fmt/format.h>
+
 #include "core/counters.hpp"
 #include "core/detail/command_row.hpp"
 
@@ -11,7 +13,8 @@ namespace {
 constexpr pg::Statement kFindPayload{"queue_find_payload",
                                      "select id from payloads where hash = $1 for key share"};
 constexpr pg::Statement kStorePayload{"queue_store_payload", R"(
-insert into payloads (hash, relayed, disposable, request_type, body, created_at) values ($1, $2, $3, $4, $5, $6)
+insert into payloads (hash, relayed, disposable, request_type, body, created_at, rendering)
+values ($1, $2, $3, $4, $5, $6, $7)
 on conflict (hash) do update set hash = excluded.hash
 returning id)"};
 
@@ -75,6 +78,8 @@ void schedule_look(pg::Connection& connection, std::span<const NewCommand> comma
   if (!enrollments.empty()) connection.exec(kScheduleLook, enrollments, now, std::int64_t{microseconds});
 }
 
+std::int16_t number_of(Rendering rendering) { return static_cast<std::int16_t>(rendering); }
+
 }  // namespace
 
 CommandRow detail::read_command_row(const pg::Row& row) {
@@ -106,13 +111,16 @@ void Cancelled::add(const Cancelled& other) {
 std::int32_t store_payload(pg::Connection& connection, const Payload& payload, Time now) {
   // The hash covers how the bytes are sent and how long they live, not only the bytes.
   const std::string_view kind = payload.relayed ? "relayed:" : payload.disposable ? "person:" : "command:";
-  const std::string named = std::string(kind) + std::string(payload.body);
+  std::string named(kind);
+  if (payload.rendering != Rendering::none) named = fmt::format("{}{}:", kind, number_of(payload.rendering));
+  named += payload.body;
   const auto digest = crypto::sha256(named);
   const pg::Bytes hash{crypto::bytes_of(digest)};
   if (const auto found = connection.exec(kFindPayload, hash); !found.empty())
     return found[0].get<std::int32_t>(0);
-  const auto rows = connection.exec(kStorePayload, hash, payload.relayed, payload.disposable,
-                                    payload.request_type, pg::Bytes{payload.body}, now);
+  const auto rows =
+      connection.exec(kStorePayload, hash, payload.relayed, payload.disposable, payload.request_type,
+                      pg::Bytes{payload.body}, now, number_of(payload.rendering));
   return rows[0].get<std::int32_t>(0);
 }
 

@@ -15,6 +15,7 @@
 #include "base/clock.hpp"
 #include "base/postgres/connection.hpp"
 #include "core/command.hpp"
+#include "core/payload_renderer.hpp"
 
 namespace mooring::core {
 
@@ -23,6 +24,7 @@ struct Payload {
   std::string_view request_type;
   bool relayed = false;     ///< true: a whole document with its CommandUUID, sent byte for byte.
   bool disposable = false;  ///< true: removed with the last request that names it (requests.hpp).
+  Rendering rendering = Rendering::none;
 };
 
 /// Stores what is not there yet; equal bytes are one row for ever. Returns its id.

@@ -95,7 +95,8 @@ bool send_request(pg::Connection& connection, const NewRequest& request, Time no
                                      {.body = request.body,
                                       .request_type = request.request_type,
                                       .relayed = request.relayed,
-                                      .disposable = true},
+                                      .disposable = true,
+                                      .rendering = request.rendering},
                                      now);
   const bool stored = connection
                           .exec(kStoreRequest, pg::Bytes{request.uuid}, payload, request.request_type,

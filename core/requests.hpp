@@ -21,6 +21,7 @@ struct NewRequest {
   std::string_view body;
   std::string_view request_type;
   bool relayed = true;                    ///< As in Payload.
+  Rendering rendering = Rendering::none;  ///< As in Payload.
   std::vector<std::int64_t> enrollments;  ///< Each once.
   std::int16_t priority = 0;
   std::optional<Time> expires_at;

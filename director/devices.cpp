@@ -69,7 +69,7 @@ from device_items s join devices d on d.id = s.device_id
 where s.item_id = $1 and s.drift_since is not null and s.device_id > $2 order by s.device_id limit $3)"};
 constexpr pg::Statement kDevicesKnownVersions{"devices_known_versions", R"(
 select v.identity, i.slot, i.name from versions v join items i on i.id = v.item_id
-where v.item_id = any($1) and v.identity = any($2))"};
+where v.item_id = any($1) and upper(left(v.identity::text, 18)) = any($2))"};
 constexpr pg::Statement kDevicesItemNames{"devices_item_names",
                                           "select id, name from items where id = any($1)"};
 
@@ -238,9 +238,9 @@ std::vector<DriftedDevice> drifted_devices(pg::Connection& connection, std::int3
 }
 
 std::vector<KnownVersion> known_versions(pg::Connection& connection, std::span<const std::int32_t> items,
-                                         std::span<const crypto::Uuid> identities) {
+                                         std::span<const std::string> version_parts) {
   std::vector<KnownVersion> versions;
-  for (const auto row : connection.exec(kDevicesKnownVersions, items, identities)) {
+  for (const auto row : connection.exec(kDevicesKnownVersions, items, version_parts)) {
     versions.push_back({row.get<crypto::Uuid>(0), row.text(1), row.text(2)});
   }
   return versions;

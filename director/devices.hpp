@@ -115,14 +115,15 @@ struct DriftedDevice {
 std::vector<DriftedDevice> drifted_devices(pg::Connection& connection, std::int32_t item, std::int64_t after,
                                            int limit);
 
-/// Which of the versions of `items` have one of these identities: what a device's list shows of ours.
+/// Which of the versions of `items` have an identity with one of these version parts (variables.hpp): what a
+/// device's list shows of ours.
 struct KnownVersion {
   crypto::Uuid identity;
   std::string identifier;
   std::string item_name;
 };
 std::vector<KnownVersion> known_versions(pg::Connection& connection, std::span<const std::int32_t> items,
-                                         std::span<const crypto::Uuid> identities);
+                                         std::span<const std::string> version_parts);
 
 struct ItemName {
   std::int32_t item = 0;

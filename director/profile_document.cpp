@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/plist/plist.hpp"
+#include "director/variables.hpp"
 
 namespace mooring::director {
 namespace {
@@ -94,9 +95,16 @@ Result<plist::Dict> unwrap(std::string_view uploaded, bool& was_signed) {
   return profile;
 }
 
+/// The same text with its variables and without them are two contents.
+crypto::Sha256 hash_of_content(plist::Dict profile, bool per_device) {
+  profile.erase("PayloadUUID");
+  const auto canonical = plist::canonical(std::move(profile));
+  return crypto::sha256(per_device ? "variables:" + canonical : canonical);
+}
+
 }  // namespace
 
-Result<ProfileDocument> read_profile(std::string_view uploaded) {
+Result<ProfileDocument> read_profile(std::string_view uploaded, Variables variables) {
   if (uploaded.size() > kLargestProfile) {
     return fail(Failure::too_large, "profile.too_large",
                 fmt::format("the profile has {} bytes, the limit is {}", uploaded.size(), kLargestProfile));
@@ -114,9 +122,13 @@ Result<ProfileDocument> read_profile(std::string_view uploaded) {
   document.description = optional_text(*profile, "PayloadDescription");
   document.scope = optional_text(*profile, "PayloadScope");
 
-  plist::Dict unnamed = *profile;
-  unnamed.erase("PayloadUUID");
-  document.hash = crypto::sha256(plist::canonical(std::move(unnamed)));
+  if (variables == Variables::on) {
+    auto use = find_variables(*profile);
+    if (!use) return std::unexpected(use.error());
+    document.variables = std::move(use->names);
+    document.per_device = use->any;
+  }
+  document.hash = hash_of_content(*profile, document.per_device);
   document.payload_uuid = crypto::Uuid::derived(
       kProfileUuidPurpose, fmt::format("{}:{}{}", document.identifier.size(), document.identifier,
                                        crypto::bytes_of(document.hash)));

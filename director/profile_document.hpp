@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,12 +27,17 @@ struct ProfileDocument {
   bool was_signed = false;                 ///< Uploaded as CMS; `content` is without the signature.
   crypto::Sha256 hash{};                   ///< Of the canonical form, top-level PayloadUUID left out.
   crypto::Uuid payload_uuid;               ///< Derived from identifier and hash.
-  std::string content;  ///< XML with payload_uuid in place; the inner payloads are untouched.
+  std::string content;                 ///< XML with payload_uuid in place; the inner payloads are untouched.
+  std::vector<std::string> variables;  ///< As in VariableUse: values that each device has of its own.
+  bool per_device = false;  ///< `content` is filled in for each device; otherwise devices get it as it is.
 };
 
-/// XML, binary or signed. Errors: profile.too_large (4 MiB), profile.malformed, profile.encrypted,
-/// profile.not_configuration, profile.missing_key (names the key and the payload), profile.bad_identifier.
-Result<ProfileDocument> read_profile(std::string_view uploaded);
+enum class Variables : std::uint8_t { on, off };
+
+/// XML, binary or signed. `variables` off: the text is taken as it is. Errors: profile.too_large (4 MiB),
+/// profile.malformed, profile.encrypted, profile.not_configuration, profile.missing_key (names the key and
+/// the payload), profile.bad_identifier, and those of find_variables.
+Result<ProfileDocument> read_profile(std::string_view uploaded, Variables variables = Variables::on);
 
 // The Command dictionary as a plist element; the queue adds the CommandUUID around it.
 std::string install_profile_command(const ProfileDocument& profile);

@@ -16,7 +16,8 @@ namespace {
 #define MOORING_PROFILE_COLUMNS                                                                           \
   "i.id, i.name, i.slot, v.identity, v.hash, v.attributes, i.created_at, v.declared_at, "                 \
   "coalesce(c.desired, 0), "                                                                              \
-  "coalesce(c.verified, 0), coalesce(c.failed, 0), coalesce(w.devices, 0)::int8, w.oldest "               \
+  "coalesce(c.verified, 0), coalesce(c.failed, 0), coalesce(w.devices, 0)::int8, w.oldest, "              \
+  "to_jsonb(v.variables) "                                                                                \
   "from items i join versions v on v.id = i.current_version left join item_totals c on c.item_id = i.id " \
   "left join lateral (select sum(d.devices) as devices, min(d.since) as oldest from item_drift d "        \
   "                   where d.item_id = i.id and d.devices > 0) w on true "
@@ -34,8 +35,9 @@ constexpr pg::Statement kInsertItem{"profiles_insert_item", R"(
 insert into items (kind, name, slot, created_at, updated_at) values (1, $1, $2, $3, $3)
 on conflict (kind, name) where deleted_at is null do nothing)"};
 constexpr pg::Statement kPutVersion{"profiles_put_version", R"(
-insert into versions (item_id, hash, identity, attributes, content, install_payload, remove_payload, declared_at)
-values ($1, $2, $3, $4, $5, $6, $7, $8)
+insert into versions (item_id, hash, identity, attributes, content, install_payload, remove_payload, declared_at,
+                      variables)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 on conflict (item_id, hash) do update set declared_at = excluded.declared_at
 returning id)"};
 constexpr pg::Statement kSetCurrent{"profiles_set_current",
@@ -63,7 +65,8 @@ Profile read_profile_row(const pg::Row& row) {
           .verified = row.int64(9),
           .failed = row.int64(10),
           .drifted = row.int64(11),
-          .oldest_drift = row.get<std::optional<Time>>(12)};
+          .oldest_drift = row.get<std::optional<Time>>(12),
+          .variables = std::string(row.get<pg::Json>(13).view)};
 }
 
 std::string attributes_of(const ProfileDocument& document) {
@@ -75,16 +78,22 @@ std::string attributes_of(const ProfileDocument& document) {
 
 std::int32_t store_version(pg::Connection& connection, std::int32_t item, const ProfileDocument& document,
                            Time now) {
-  const std::string install = install_profile_command(document.content);
+  const std::string install =
+      document.per_device ? document.content : install_profile_command(document.content);
   const std::string remove = remove_profile_command(document.identifier);
-  const auto install_payload =
-      core::store_payload(connection, {.body = install, .request_type = "InstallProfile"}, now);
+  const auto install_payload = core::store_payload(
+      connection,
+      {.body = install,
+       .request_type = "InstallProfile",
+       .rendering = document.per_device ? core::Rendering::per_device : core::Rendering::profile},
+      now);
   const auto remove_payload =
       core::store_payload(connection, {.body = remove, .request_type = "RemoveProfile"}, now);
   const std::string attributes = attributes_of(document);
   return connection
       .exec(kPutVersion, item, pg::Bytes{crypto::bytes_of(document.hash)}, document.payload_uuid,
-            pg::Json{attributes}, pg::Bytes{document.content}, install_payload, remove_payload, now)[0]
+            pg::Json{attributes}, pg::Bytes{document.content}, install_payload, remove_payload, now,
+            document.variables)[0]
       .get<std::int32_t>(0);
 }
 

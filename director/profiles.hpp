@@ -34,6 +34,7 @@ struct Profile {
   std::int64_t failed = 0;
   std::int64_t drifted = 0;
   std::optional<Time> oldest_drift;
+  std::string variables = "[]";  ///< JSON: as in VariableUse.
 };
 
 struct PutProfile {
@@ -48,7 +49,7 @@ Result<PutProfile> put_profile(pg::Connection& connection, const std::string& na
                                const ProfileDocument& document, Time now);
 std::vector<Profile> list_profiles(pg::Connection& connection, std::string_view after, int limit);
 std::optional<Profile> find_profile(pg::Connection& connection, std::string_view name);
-/// The bytes that devices get.
+/// The bytes that devices get, before variables are filled in and before they are signed.
 std::optional<std::string> profile_content(pg::Connection& connection, std::string_view name);
 /// Ends all its assignments: every device that holds it gets RemoveProfile. False where there is none.
 bool delete_profile(pg::Connection& connection, std::string_view name, Time now);

@@ -2,7 +2,10 @@
 #include "reconciler/declarations.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <nlohmann/json.hpp>
+
+#include "director/secrets.hpp"
 
 namespace mooring::reconciler {
 namespace {
@@ -17,10 +20,11 @@ from declaration_state where one)"};
 constexpr auto kZonesHold = std::chrono::minutes(10);
 
 // What an assignment means right now. Deleted items have no assignments.
-#define MOORING_FACT_COLUMNS                                                      \
-  "i.id, i.kind, i.slot, v.id, v.identity, v.install_payload, v.remove_payload, " \
-  "v.attributes->'payload_types' ?| "                                             \
-  "'{com.apple.security.scep,com.apple.security.acme,com.apple.ADCertificate.managed}' "
+#define MOORING_FACT_COLUMNS                                                              \
+  "i.id, i.kind, i.slot, v.id, v.identity, v.install_payload, v.remove_payload, "         \
+  "v.attributes->'payload_types' ?| "                                                     \
+  "'{com.apple.security.scep,com.apple.security.acme,com.apple.ADCertificate.managed}', " \
+  "to_jsonb(v.variables) "
 #define MOORING_DESIRED_COLUMNS                                                                      \
   MOORING_FACT_COLUMNS                                                                               \
   ", a.intent, a.scope, i.repush, greatest(v.declared_at, a.created_at), coalesce(g.id, 0), "        \
@@ -38,23 +42,42 @@ from versions v join items i on i.id = v.item_id where v.id = any($1))"};
 constexpr pg::Statement kIdentities{"load_identities",
                                     "select item_id, identity from versions where item_id = any($1)"};
 
-/// From the eight columns that begin at `first`, as in MOORING_FACT_COLUMNS.
-ItemFacts read_facts(const pg::Row& row, int first) {
-  return {.item = row.get<std::int32_t>(first),
-          .kind = static_cast<director::ItemKind>(row.get<std::int16_t>(first + 1)),
-          .slot = row.text(first + 2),
-          .version = row.get<std::int32_t>(first + 3),
-          .identity = row.get<crypto::Uuid>(first + 4).text(),
-          .install_payload = row.get<std::int32_t>(first + 5),
-          .remove_payload = row.get<std::int32_t>(first + 6),
-          .asks_for_certificate = row.get<std::optional<bool>>(first + 7).value_or(false)};
-}
-
 std::vector<std::string> read_names(const pg::Row& row, int column) {
   const auto json = nlohmann::json::parse(row.get<pg::Json>(column).view, nullptr, false);
   std::vector<std::string> names;
   for (const auto& name : json) names.push_back(name.get<std::string>());
   return names;
+}
+
+/// Changes with the secrets that a profile names; 0 where it names none.
+std::int64_t number_of_secrets(const std::vector<std::string>& variables,
+                               const director::VariableValues& revisions) {
+  std::string text;
+  for (const auto& variable : variables) {
+    if (!director::secret_of_variable(variable)) continue;
+    const auto revision = revisions.find(variable);
+    text += variable + "/" + (revision == revisions.end() ? std::string() : revision->second) + ";";
+  }
+  if (text.empty()) return 0;
+  const auto digest = crypto::sha256(text);
+  std::int64_t number = 0;
+  std::memcpy(&number, digest.data(), sizeof number);
+  return number;
+}
+
+/// From the nine columns that begin at `first`, as in MOORING_FACT_COLUMNS.
+ItemFacts read_facts(const pg::Row& row, int first, const director::VariableValues& revisions) {
+  ItemFacts facts{.item = row.get<std::int32_t>(first),
+                  .kind = static_cast<director::ItemKind>(row.get<std::int16_t>(first + 1)),
+                  .slot = row.text(first + 2),
+                  .version = row.get<std::int32_t>(first + 3),
+                  .identity = row.get<crypto::Uuid>(first + 4).text(),
+                  .install_payload = row.get<std::int32_t>(first + 5),
+                  .remove_payload = row.get<std::int32_t>(first + 6),
+                  .asks_for_certificate = row.get<std::optional<bool>>(first + 7).value_or(false),
+                  .variables = read_names(row, first + 8)};
+  facts.secrets = number_of_secrets(facts.variables, revisions);
+  return facts;
 }
 
 /// Numbers of the groups that are named. One that is gone has no members.
@@ -67,21 +90,21 @@ std::vector<std::int32_t> read_groups(const pg::Row& row, int column, const Grou
   return groups;
 }
 
-Candidate read_candidate(const pg::Row& row, const GroupSet& groups) {
-  return {.desired = {.facts = read_facts(row, 1),
-                      .intent = static_cast<director::Intent>(row.get<std::int16_t>(9)),
-                      .scope = static_cast<director::ScopeKind>(row.get<std::int16_t>(10)),
-                      .repush = row.get<std::int32_t>(11),
-                      .declared_at = row.get<Time>(12),
-                      .group = row.get<std::int32_t>(13),
-                      .priority = row.get<std::int32_t>(14)},
-          .percent = row.get<std::int16_t>(15),
-          .include_any = read_groups(row, 16, groups),
-          .include_all = read_groups(row, 17, groups),
-          .exclude = read_groups(row, 18, groups),
-          .conditions = {.platforms = read_names(row, 19),
-                         .min_os = row.get<std::optional<std::string>>(20),
-                         .max_os = row.get<std::optional<std::string>>(21)}};
+Candidate read_candidate(const pg::Row& row, const DeclarationSet& set) {
+  return {.desired = {.facts = read_facts(row, 1, set.secrets),
+                      .intent = static_cast<director::Intent>(row.get<std::int16_t>(10)),
+                      .scope = static_cast<director::ScopeKind>(row.get<std::int16_t>(11)),
+                      .repush = row.get<std::int32_t>(12),
+                      .declared_at = row.get<Time>(13),
+                      .group = row.get<std::int32_t>(14),
+                      .priority = row.get<std::int32_t>(15)},
+          .percent = row.get<std::int16_t>(16),
+          .include_any = read_groups(row, 17, set.groups),
+          .include_all = read_groups(row, 18, set.groups),
+          .exclude = read_groups(row, 19, set.groups),
+          .conditions = {.platforms = read_names(row, 20),
+                         .min_os = row.get<std::optional<std::string>>(21),
+                         .max_os = row.get<std::optional<std::string>>(22)}};
 }
 
 }  // namespace
@@ -92,9 +115,10 @@ std::shared_ptr<const DeclarationSet> Declarations::at(pg::Connection& connectio
   auto set = std::make_shared<DeclarationSet>();
   set->generation = generation;
   set->groups = load_groups(connection);
+  set->secrets = director::secret_revisions(connection);
   std::vector<Desired> plain;
   for (const auto row : connection.exec(kShared)) {
-    set->shared.push_back(read_candidate(row, set->groups));
+    set->shared.push_back(read_candidate(row, *set));
     set->conditional = set->conditional || set->shared.back().is_conditional();
     plain.push_back(set->shared.back().desired);
   }
@@ -116,10 +140,9 @@ std::shared_ptr<const Restraints> Declarations::restraints(pg::Connection& conne
 
 std::unordered_map<std::int64_t, std::vector<Candidate>> load_own(pg::Connection& connection,
                                                                   std::span<const std::int64_t> devices,
-                                                                  const GroupSet& groups) {
+                                                                  const DeclarationSet& set) {
   std::unordered_map<std::int64_t, std::vector<Candidate>> own;
-  for (const auto row : connection.exec(kOwn, devices))
-    own[row.int64(0)].push_back(read_candidate(row, groups));
+  for (const auto row : connection.exec(kOwn, devices)) own[row.int64(0)].push_back(read_candidate(row, set));
   return own;
 }
 
@@ -128,7 +151,7 @@ std::unordered_map<std::int32_t, std::shared_ptr<const ItemFacts>> load_facts(
   std::unordered_map<std::int32_t, std::shared_ptr<const ItemFacts>> facts;
   if (versions.empty()) return facts;
   for (const auto row : connection.exec(kFacts, versions))
-    facts[row.get<std::int32_t>(3)] = std::make_shared<const ItemFacts>(read_facts(row, 0));
+    facts[row.get<std::int32_t>(3)] = std::make_shared<const ItemFacts>(read_facts(row, 0, {}));
   return facts;
 }
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/postgres/connection.hpp"
+#include "director/variables.hpp"
 #include "reconciler/membership.hpp"
 #include "reconciler/restraints.hpp"
 #include "reconciler/scope.hpp"
@@ -27,6 +28,7 @@ struct DeclarationSet {
       shared_resolved;      ///< What a device without assignments of its own should hold, unless conditional.
   std::string shared_hash;  ///< hash_of(*shared_resolved)
   GroupSet groups;
+  director::VariableValues secrets;  ///< By variable: revisions, which stand for the values.
 };
 
 /// One thread's. Whatever a set holds must move the generation when it changes.
@@ -48,7 +50,7 @@ class Declarations {
 /// By device: assignments to it alone. They move no generation, so they are read in each pass.
 std::unordered_map<std::int64_t, std::vector<Candidate>> load_own(pg::Connection& connection,
                                                                   std::span<const std::int64_t> devices,
-                                                                  const GroupSet& groups);
+                                                                  const DeclarationSet& set);
 
 /// By version.
 std::unordered_map<std::int32_t, std::shared_ptr<const ItemFacts>> load_facts(

@@ -62,6 +62,7 @@ std::string hash_of(std::span<const Desired> desired) {
     }
     fmt::format_to(std::back_inserter(text), "{}/{}/{}/{};", entry.facts.item, entry.facts.version,
                    static_cast<int>(entry.intent), entry.repush);
+    if (entry.facts.secrets != 0) fmt::format_to(std::back_inserter(text), "{}/", entry.facts.secrets);
   }
   const auto digest = crypto::sha256(text);
   return std::string(crypto::bytes_of(digest).substr(0, kDesiredHashBytes));

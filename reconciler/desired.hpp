@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -24,7 +25,12 @@ struct ItemFacts {
   std::string identity;  ///< What the device's list shows for this version, as it shows it.
   std::int32_t install_payload = 0;
   std::int32_t remove_payload = 0;
-  bool asks_for_certificate = false;  ///< Installing it makes the device ask an authority.
+  bool asks_for_certificate = false;        ///< Installing it makes the device ask an authority.
+  std::vector<std::string> variables = {};  ///< What its content is filled in with; none: the same for all.
+  std::int64_t secrets = 0;                 ///< Changes with the secrets among them.
+  // Of one device, where there are variables (renderings.hpp); `identity` is then the device's own:
+  std::optional<std::int64_t> rendering = std::nullopt;  ///< Hash of the values; nullopt: one is missing.
+  std::string missing = {};                              ///< Which.
 };
 
 struct Desired {

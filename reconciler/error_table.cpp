@@ -8,6 +8,8 @@
 #include <ranges>
 #include <string_view>
 
+#include "core/payload_renderer.hpp"
+
 namespace mooring::reconciler {
 namespace {
 
@@ -26,6 +28,8 @@ constexpr std::array kErrorRows{
     ErrorRow{"MCPayloadErrorDomain", 2000, 2004, ErrorClass::malformed},
     // The device does not know the command.
     ErrorRow{"MCMDMErrorDomain", 12021, 12021, ErrorClass::impossible},
+    // No device said so: see core/payload_renderer.hpp.
+    ErrorRow{core::kRenderingDomain, core::kRenderingFailed, core::kRenderingFailed, ErrorClass::unmade},
 };
 
 }  // namespace
@@ -56,6 +60,8 @@ Reason reason_of(ErrorClass error_class) {
       return Reason::refused;
     case ErrorClass::no_effect:
       return Reason::no_effect;
+    case ErrorClass::unmade:
+      return Reason::cannot_render;
   }
   return Reason::refused;
 }

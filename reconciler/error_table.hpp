@@ -18,6 +18,7 @@ enum class ErrorClass : std::uint8_t {
   impossible,  ///< This device does not know the command: no repetition helps.
   refused,     ///< It may accept the same bytes later. Whatever is not known better.
   no_effect,   ///< Acknowledged, and a list from after it does not show it.
+  unmade,      ///< Never sent: its content could not be made for the device.
 };
 
 /// By status and by the domains and codes of the ErrorChain: the innermost link that the table knows decides.

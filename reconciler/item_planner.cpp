@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "director/variables.hpp"
+
 namespace mooring::reconciler {
 
 using director::RequestKind;
@@ -93,13 +95,15 @@ bool ItemPlanner::is_due_again(const ItemRecord& record) const {
 void ItemPlanner::adopt(ItemRecord& record, const Desired& desired, bool is_new) {
   const auto intent =
       desired.intent == director::Intent::present ? RecordIntent::present : RecordIntent::absent;
-  const bool changed = is_new || record.version != desired.facts.version || record.intent != intent;
+  const bool anew = is_rendered_anew(record, desired);
+  const bool changed = is_new || anew || record.version != desired.facts.version || record.intent != intent;
   const bool asked_again = !is_new && (is_asked_again(record, desired) || is_due_again(record));
   const bool given_up = record.state == ItemState::failed || record.state == ItemState::quarantined;
   const bool lifted = given_up && is_asked(record.item, RequestKind::lift);
   record.version = desired.facts.version;
   record.intent = intent;
   record.repush = desired.repush;
+  if (desired.facts.missing.empty()) record.rendering = desired.facts.rendering;
   if (!changed && !asked_again && !lifted) return;
   enter(record, ItemState::pending);
   record.attempts = 0;
@@ -109,8 +113,14 @@ void ItemPlanner::adopt(ItemRecord& record, const Desired& desired, bool is_new)
   record.forced = asked_again && !changed && wants_presence(record);
   if (changed) {
     const auto wanted = wants_presence(record) ? std::optional(record.version) : std::nullopt;
-    cancel_open(record.item, [&](const OpenCommand& open) { return open.version != wanted; });
+    cancel_open(record.item, [&](const OpenCommand& open) { return anew || open.version != wanted; });
   }
+}
+
+/// Made of other values now; what is missing meanwhile changes nothing.
+bool ItemPlanner::is_rendered_anew(const ItemRecord& record, const Desired& desired) {
+  return desired.intent == director::Intent::present && desired.facts.rendering && record.rendering &&
+         record.rendering != desired.facts.rendering;
 }
 
 void ItemPlanner::verified(ItemRecord& record) {
@@ -152,9 +162,9 @@ Presence ItemPlanner::observe(const KnownItem& item) const {
 bool ItemPlanner::is_ours(const KnownItem& item) const {
   const auto held = kind_of(item.facts->kind).held(evidence(), *item.facts);
   if (held.empty()) return false;
-  const auto& installed = item.record.installed_identity;
-  if (held == item.facts->identity || (installed && installed->text() == held)) return true;
-  return item.identities && std::ranges::find(*item.identities, held) != item.identities->end();
+  const auto is_held = [&](std::string_view ours) { return director::is_same_version(held, ours); };
+  if (is_held(item.facts->identity)) return true;
+  return item.identities && std::ranges::any_of(*item.identities, is_held);
 }
 
 /// A stranger in our slot means that ours is gone, and is never removed. A list from before the last command

@@ -47,6 +47,7 @@ class ItemPlanner {
   bool is_asked(std::int32_t item, director::RequestKind kind) const;
   bool is_asked_again(const ItemRecord& record, const Desired& desired) const;
   bool is_due_again(const ItemRecord& record) const;
+  static bool is_rendered_anew(const ItemRecord& record, const Desired& desired);
   Presence observe(const KnownItem& item) const;
   bool is_ours(const KnownItem& item) const;
   Presence observe_for_removal(const KnownItem& item) const;

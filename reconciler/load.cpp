@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include "reconciler/detail/rows.hpp"
+#include "reconciler/renderings.hpp"
 #include "reconciler/scope_resolver.hpp"
 
 namespace mooring::reconciler {
@@ -82,11 +83,11 @@ class Loader {
         declared_(declarations.at(connection)),
         restraints_(declarations.restraints(connection, now)),
         restraints_hash_(hash_of(*restraints_)),
-        own_(load_own(connection, devices, declared_->groups)),
+        own_(load_own(connection, devices, *declared_)),
         scopes_(*declared_) {}
 
   const DeclarationSet& declared() const { return *declared_; }
-  bool facts_decide() const { return scopes_.facts_decide(); }
+  bool facts_decide() const { return scopes_.facts_decide() || rendered_; }
 
   /// One for each device, with what it should hold. `store`: memberships that changed are written.
   std::vector<DeviceSnapshot> begin(std::span<const std::int64_t> devices, Time now, bool store) {
@@ -114,6 +115,7 @@ class Loader {
       devices.push_back(snapshot.row.device);
       by_device_[snapshot.row.device] = &snapshot;
     }
+    rendered_ = render_desired(connection_, *declared_, snapshots);
     load_items(devices);
     for (const auto row : connection_.exec(kLists, devices)) {
       by_device_[row.int64(0)]->own.evidence.profiles =
@@ -205,6 +207,7 @@ class Loader {
   std::string restraints_hash_;
   OwnCandidates own_;
   ScopeResolver scopes_;
+  bool rendered_ = false;  ///< What some device should hold follows from what it tells.
   std::unordered_map<std::int64_t, DeviceSnapshot*> by_device_;
 };
 
@@ -224,7 +227,6 @@ Batch load(pg::Connection& connection, Declarations& declarations, std::span<con
   batch.generation = loader.declared().generation;
   batch.groups = loader.declared().groups.revision;
   auto begun = loader.begin(devices, now, true);
-  batch.facts_decide = loader.facts_decide();
   for (auto& snapshot : begun) {
     if (is_unchanged(snapshot, now)) {
       if (snapshot.row.seen_generation < batch.generation) batch.unchanged.push_back(snapshot.row.device);
@@ -233,6 +235,7 @@ Batch load(pg::Connection& connection, Declarations& declarations, std::span<con
     }
   }
   if (!batch.snapshots.empty()) loader.complete(batch.snapshots, kTake);
+  batch.facts_decide = loader.facts_decide();
   return batch;
 }
 

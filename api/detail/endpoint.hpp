@@ -86,6 +86,7 @@ std::span<const Endpoint> enrollment_profile_endpoints();
 std::span<const Endpoint> drift_endpoints();
 std::span<const Endpoint> operation_endpoints();
 std::span<const Endpoint> pause_endpoints();
+std::span<const Endpoint> secret_endpoints();
 std::span<const Endpoint> consumer_endpoints();
 std::span<const Endpoint> webhook_endpoints();
 /// GET /v1/events for those who do not ask for a stream.

@@ -15,6 +15,7 @@
 #include "core/device_endpoint.hpp"
 #include "core/payload_cache.hpp"
 #include "core/report.hpp"
+#include "director/renderer.hpp"
 #include "reconciler/reconciler.hpp"
 #include "tests/support/test_database.hpp"
 
@@ -76,6 +77,7 @@ class ModelServer {
   core::PayloadCache payloads_;
   core::Activity activity_;
   core::UnknownDevices unknown_devices_;
+  director::Renderer renderer_;
   core::DeviceEndpoint endpoint_;
   std::vector<http::Route> routes_;
   reconciler::Reconciler reconciler_;

@@ -114,7 +114,9 @@ World::World(reconciler::Policy policy, core::CheckinOptions checkins,
                                                             crypto_, clock, db.log, db.metrics)
                          : nullptr),
       unknown_devices_(unknown_devices, pool_),
-      endpoint_(checkins_, reports_, payloads_, activity_, unknown_devices_, identity_.get(), {}, db.log),
+      renderer_(pool_, secrets_),
+      endpoint_(checkins_, reports_, payloads_, activity_, unknown_devices_, identity_.get(), {}, db.log,
+                &renderer_),
       routes_(endpoint_.routes()),
       reconciler_(
           {.connect = db.connect_options(), .policy = policy, .on_move = expect_step},

@@ -24,6 +24,7 @@
 #include "core/payload_cache.hpp"
 #include "core/report.hpp"
 #include "director/assignments.hpp"
+#include "director/renderer.hpp"
 #include "reconciler/reconciler.hpp"
 #include "simulator/session.hpp"
 #include "tests/support/test_database.hpp"
@@ -118,6 +119,7 @@ class World {
   core::Activity activity_;
   std::unique_ptr<core::Identity> identity_;
   core::UnknownDevices unknown_devices_;
+  director::Renderer renderer_;
   core::DeviceEndpoint endpoint_;
   std::vector<http::Route> routes_;
   std::vector<std::int64_t> pushes_;
