@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "api/api.hpp"
 
+#include <optional>
+
 #include "api/auth.hpp"
 #include "api/detail/endpoint.hpp"
 #include "api/detail/json.hpp"
@@ -27,7 +29,15 @@ using SharedRequest = std::shared_ptr<const Request>;
 
 Result<Answer> call_endpoint(const Endpoint& endpoint, const detail::Call& call) {
   if (endpoint.access != Access::write) return endpoint.handle(call);
-  return pg::in_transaction(call.db, [&](pg::Connection&) { return endpoint.handle(call); });
+  std::optional<Answer> undone;
+  auto done = pg::in_transaction(call.db, [&](pg::Connection&) -> Result<Answer> {
+    auto answer = endpoint.handle(call);
+    if (!answer || !answer->rolls_back) return answer;
+    undone = std::move(*answer);
+    return fail(Failure::conflict, "request.rolled_back", "nothing was changed");
+  });
+  if (undone) return std::move(*undone);
+  return done;
 }
 
 Response refusal(const Error& error, std::string_view request_id) {
@@ -96,7 +106,7 @@ http::Handler Api::Impl::guarded(std::function<Task<Response>(SharedRequest)> ne
 Task<Response> Api::Impl::serve(Endpoint endpoint, SharedRequest request) {
   pg::Pool::Body<Answer> body = [this, endpoint, request, now = d.clock.now()](pg::Connection& connection) {
     return call_endpoint(endpoint, {connection, *request, now, d.secrets, d.enrollment, &d.profile_signer,
-                                    d.first_repush, request->actor});
+                                    d.first_repush, request->actor, &d.pass_context, &d.removal_guard});
   };
   auto answer = co_await d.pool.run<Answer>(std::move(body));
   if (!answer) co_return failed(*request, answer.error());
@@ -195,15 +205,29 @@ std::vector<http::Route> Api::routes() {
   routes.push_back({"GET", "/v1/events", impl->guarded([impl](SharedRequest request) {
                       return impl->events(std::move(request));
                     })});
-  for (const auto endpoints :
-       {detail::profile_endpoints(), detail::assignment_endpoints(), detail::condition_endpoints(),
-        detail::group_endpoints(), detail::device_endpoints(), detail::device_state_endpoints(),
-        detail::device_enrollment_endpoints(), detail::command_endpoints(),
-        detail::push_certificate_endpoints(), detail::certificate_endpoints(),
-        detail::declaration_endpoints(), detail::checkin_answer_endpoints(),
-        detail::enrollment_profile_endpoints(), detail::drift_endpoints(), detail::operation_endpoints(),
-        detail::pause_endpoints(), detail::secret_endpoints(), detail::consumer_endpoints(),
-        detail::webhook_endpoints()}) {
+  for (const auto endpoints : {detail::profile_endpoints(),
+                               detail::assignment_endpoints(),
+                               detail::condition_endpoints(),
+                               detail::group_endpoints(),
+                               detail::device_endpoints(),
+                               detail::device_state_endpoints(),
+                               detail::device_enrollment_endpoints(),
+                               detail::command_endpoints(),
+                               detail::push_certificate_endpoints(),
+                               detail::certificate_endpoints(),
+                               detail::declaration_endpoints(),
+                               detail::checkin_answer_endpoints(),
+                               detail::enrollment_profile_endpoints(),
+                               detail::drift_endpoints(),
+                               detail::operation_endpoints(),
+                               detail::pause_endpoints(),
+                               detail::secret_endpoints(),
+                               detail::history_endpoints(),
+                               detail::plan_endpoints(),
+                               detail::change_plan_endpoints(),
+                               detail::why_endpoints(),
+                               detail::consumer_endpoints(),
+                               detail::webhook_endpoints()}) {
     impl->add(routes, endpoints);
   }
   return routes;

@@ -19,8 +19,16 @@
 #include "core/event_interest.hpp"
 #include "core/push.hpp"
 #include "core/queue.hpp"
+#include "reconciler/plan.hpp"
 
 namespace mooring::api {
+
+/// From how many devices a change may remove something without being confirmed: less than `devices`, or at
+/// most `percent` of the enrolled ones.
+struct RemovalGuard {
+  std::int64_t percent = 10;  ///< 100: any change is taken.
+  std::int64_t devices = 10;
+};
 
 struct ApiDependencies {
   pg::Pool& pool;
@@ -40,6 +48,9 @@ struct ApiDependencies {
   /// Called after the commit with the hashes of certificates, as bytes; empty: nobody is told.
   std::function<void(std::span<const std::string>)> revoked = {};
   Duration first_repush = core::kFirstRepush;  ///< See core/queue.hpp.
+  /// What a pass that began now would work with (Reconciler::context).
+  std::function<reconciler::PassContext()> pass_context = {};
+  RemovalGuard removal_guard = {};
 };
 
 /// Must outlive every server that has its routes.

@@ -6,8 +6,11 @@
 
 #include "api/detail/endpoint.hpp"
 #include "api/detail/event_view.hpp"
+#include "api/detail/guard.hpp"
 #include "api/detail/json.hpp"
 #include "director/assignments.hpp"
+#include "director/history.hpp"
+#include "director/profiles.hpp"
 
 namespace mooring::api::detail {
 namespace {
@@ -61,7 +64,30 @@ Result<director::Filters> parse_filters(const Json& body) {
   return filters;
 }
 
-Result<Answer> post_assignment(Call call) {
+void log_assignment(const Call& call, const director::Assignment& assignment, std::string_view action) {
+  const auto profile = director::find_profile(call.db, assignment.item_name);
+  const auto scope = assignment.scope.text();
+  director::log_change(call.db, call.actor,
+                       {.action = action,
+                        .item = profile ? std::optional(profile->item) : std::nullopt,
+                        .scope = scope,
+                        .detail = assignment_json(assignment).dump()},
+                       call.now);
+}
+
+/// From so many devices at most a change of this assignment may take something.
+std::int64_t most_by(pg::Connection& connection, std::string_view profile, const director::Scope& scope) {
+  return scope.kind == director::ScopeKind::device ? 1 : devices_with(connection, profile);
+}
+
+struct WantedAssignment {
+  std::string profile;
+  director::Scope scope;
+  director::Intent intent = director::Intent::present;
+  director::Filters filters;
+};
+
+Result<WantedAssignment> read_assignment_order(const Call& call) {
   const auto body = parse_object(
       call.request, {"profile", "scope", "intent", "percent", "include_any", "include_all", "exclude"});
   if (!body) return std::unexpected(body.error());
@@ -77,15 +103,29 @@ Result<Answer> post_assignment(Call call) {
   if (!intent) return std::unexpected(intent.error());
   auto filters = parse_filters(*body);
   if (!filters) return std::unexpected(filters.error());
-  const auto put =
-      director::put_assignment(call.db, *profile, *scope, *intent, call.now, std::move(*filters));
+  return WantedAssignment{*profile, *scope, *intent, std::move(*filters)};
+}
+
+Result<Answer> put_assignment_now(const Call& call, const WantedAssignment& wanted) {
+  const auto put = director::put_assignment(call.db, wanted.profile, wanted.scope, wanted.intent, call.now,
+                                            wanted.filters);
   if (!put) return std::unexpected(put.error());
+  if (put->changed) log_assignment(call, put->assignment, "assignment.declared");
   Json json{{"changed", put->changed}};
   json.update(assignment_json(put->assignment));
   Answer answer = json_response(put->created ? 201 : 200, json);
   answer.response.headers.set("Location", fmt::format("/v1/assignments/{}", put->assignment.id));
   answer.ring = put->changed;
   return answer;
+}
+
+Result<Answer> post_assignment(Call call) {
+  const auto wanted = read_assignment_order(call);
+  if (!wanted) return std::unexpected(wanted.error());
+  const bool only_widens =
+      wanted->intent == director::Intent::present && wanted->filters == director::Filters{};
+  return guarded(call, only_widens ? 0 : most_by(call.db, wanted->profile, wanted->scope),
+                 [&] { return put_assignment_now(call, *wanted); });
 }
 
 Result<Answer> get_assignments(Call call) {
@@ -116,11 +156,18 @@ Result<Answer> get_assignment(Call call) {
 Result<Answer> delete_one_assignment(Call call) {
   const auto text = call.request.param("id");
   const auto id = parse_number<std::int32_t>(text);
-  if (!id || !director::delete_assignment(call.db, *id, call.now)) return unknown_assignment(text);
-  Answer answer;
-  answer.response.status = 204;
-  answer.ring = true;
-  return answer;
+  const auto assignment = id ? director::find_assignment(call.db, *id) : std::nullopt;
+  if (!assignment) return unknown_assignment(text);
+  const bool removes = assignment->intent == director::Intent::present;
+  return guarded(call, removes ? most_by(call.db, assignment->item_name, assignment->scope) : 0,
+                 [&]() -> Result<Answer> {
+                   if (!director::delete_assignment(call.db, *id, call.now)) return unknown_assignment(text);
+                   log_assignment(call, *assignment, "assignment.deleted");
+                   Answer answer;
+                   answer.response.status = 204;
+                   answer.ring = true;
+                   return answer;
+                 });
 }
 
 }  // namespace

@@ -4,8 +4,11 @@
 
 #include "api/detail/endpoint.hpp"
 #include "api/detail/event_view.hpp"
+#include "api/detail/guard.hpp"
 #include "api/detail/json.hpp"
 #include "director/conditions.hpp"
+#include "director/history.hpp"
+#include "director/profiles.hpp"
 
 namespace mooring::api::detail {
 namespace {
@@ -22,7 +25,7 @@ Result<Answer> get_conditions(Call call) {
   return json_response(200, conditions_json(*conditions));
 }
 
-Result<Answer> put_profile_conditions(Call call) {
+Result<Answer> put_conditions_now(const Call& call) {
   const auto body = parse_object(call.request, {"platforms", "min_os", "max_os"});
   if (!body) return std::unexpected(body.error());
   auto platforms = optional_texts(*body, "platforms");
@@ -38,11 +41,24 @@ Result<Answer> put_profile_conditions(Call call) {
   if (!changed) return std::unexpected(changed.error());
   const auto conditions = director::find_conditions(call.db, name);
   if (!conditions) return std::unexpected(conditions.error());
+  if (*changed) {
+    const auto profile = director::find_profile(call.db, name);
+    director::log_change(call.db, call.actor,
+                         {.action = "conditions.declared",
+                          .item = profile ? std::optional(profile->item) : std::nullopt,
+                          .detail = conditions_json(*conditions).dump()},
+                         call.now);
+  }
   Json json{{"changed", *changed}};
   json.update(conditions_json(*conditions));
   Answer answer = json_response(200, json);
   answer.ring = *changed;
   return answer;
+}
+
+Result<Answer> put_profile_conditions(Call call) {
+  return guarded(call, devices_with(call.db, call.request.param("name")),
+                 [&] { return put_conditions_now(call); });
 }
 
 }  // namespace

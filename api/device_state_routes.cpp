@@ -44,39 +44,14 @@ Json open_command_json(const reconciler::OpenCommand* command, const CommandTime
   return json;
 }
 
-std::string_view intent_name(reconciler::RecordIntent intent) {
-  switch (intent) {
-    case reconciler::RecordIntent::ended:
-      return "ended";
-    case reconciler::RecordIntent::absent:
-      return "absent";
-    case reconciler::RecordIntent::present:
-      return "present";
-  }
-  return "unknown";
-}
-
-Json scope_json(const std::optional<director::ScopeKind>& scope) {
-  if (!scope) return {};
-  switch (*scope) {
-    case director::ScopeKind::all:
-      break;
-    case director::ScopeKind::group:
-      return "group";
-    case director::ScopeKind::device:
-      return "device";
-  }
-  return "all";
-}
-
 Json item_json(const ItemView& view, const std::string& name, const CommandTimesByUuid& times) {
   static const reconciler::ItemRecord kNoRecord;
   const auto& record = view.record == nullptr ? kNoRecord : *view.record;
   return {{"name", name},
           {"kind", director::name_of(view.kind)},
           {"identifier", view.identifier},
-          {"intent", intent_name(view.intent)},
-          {"scope", scope_json(view.scope)},
+          {"intent", name_of(view.intent)},
+          {"scope", view.scope ? Json(name_of(*view.scope)) : Json()},
           {"state", reconciler::name_of(view.state)},
           {"reason", text_or_null(view.reason)},
           {"desired_payload_uuid", text_or_null(view.desired_uuid)},

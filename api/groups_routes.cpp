@@ -2,13 +2,16 @@
 // /v1/groups, and the groups and tags of a device.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 
 #include "api/detail/endpoint.hpp"
 #include "api/detail/event_view.hpp"
+#include "api/detail/guard.hpp"
 #include "api/detail/json.hpp"
 #include "director/devices.hpp"
 #include "director/groups.hpp"
+#include "director/history.hpp"
 
 namespace mooring::api::detail {
 namespace {
@@ -21,6 +24,12 @@ Json group_json(const director::Group& group) {
           {"updated_at", to_rfc3339(group.updated_at)}};
 }
 
+void log_group(const Call& call, std::string_view action, std::string_view name, const Json& detail) {
+  const auto scope = fmt::format("group:{}", name);
+  director::log_change(call.db, call.actor, {.action = action, .scope = scope, .detail = detail.dump()},
+                       call.now);
+}
+
 Result<std::int32_t> priority_of(const Json& body) {
   const auto found = body.find("priority");
   if (found == body.end() || found->is_null()) return 0;
@@ -31,7 +40,7 @@ Result<std::int32_t> priority_of(const Json& body) {
               "\"priority\" has to be a whole number between -1000000 and 1000000");
 }
 
-Result<Answer> put_one_group(Call call) {
+Result<Answer> put_group_now(const Call& call) {
   const auto body = parse_object(call.request, {"priority", "expression", "members"});
   if (!body) return std::unexpected(body.error());
   const auto priority = priority_of(*body);
@@ -47,11 +56,17 @@ Result<Answer> put_one_group(Call call) {
                                         .members = std::move(*members)},
                                        call.now);
   if (!put) return std::unexpected(put.error());
+  if (put->changed) log_group(call, "group.declared", put->group.name, group_json(put->group));
   Json json{{"changed", put->changed}};
   json.update(group_json(put->group));
   Answer answer = json_response(put->created ? 201 : 200, json);
   answer.ring = put->changed;
   return answer;
+}
+
+Result<Answer> put_one_group(Call call) {
+  return guarded(call, devices_by_group(call.db, call.request.param("name")),
+                 [&] { return put_group_now(call); });
 }
 
 Result<Answer> get_groups(Call call) {
@@ -81,6 +96,7 @@ Result<Answer> get_group(Call call) {
 Result<Answer> delete_one_group(Call call) {
   if (const auto deleted = director::delete_group(call.db, call.request.param("name"), call.now); !deleted)
     return std::unexpected(deleted.error());
+  log_group(call, "group.deleted", call.request.param("name"), Json::object());
   Answer answer;
   answer.response.status = 204;
   return answer;
@@ -110,13 +126,19 @@ Result<Answer> post_group_members(Call call) {
   if (!add) return std::unexpected(add.error());
   const auto remove = optional_texts(*body, "remove");
   if (!remove) return std::unexpected(remove.error());
+  const auto group = call.request.param("name");
   const std::vector<std::string> none;
-  const auto change = director::change_members(call.db, call.request.param("name"), *add ? **add : none,
-                                               *remove ? **remove : none, call.now);
-  if (!change) return std::unexpected(change.error());
-  Answer answer = json_response(200, {{"added", change->added}, {"removed", change->removed}});
-  answer.ring = change->added + change->removed > 0;
-  return answer;
+  const auto& added = *add ? **add : none;
+  const auto& removed = *remove ? **remove : none;
+  const auto named = static_cast<std::int64_t>(added.size() + removed.size());
+  return guarded(call, std::min(named, devices_by_group(call.db, group)), [&]() -> Result<Answer> {
+    const auto change = director::change_members(call.db, group, added, removed, call.now);
+    if (!change) return std::unexpected(change.error());
+    Answer answer = json_response(200, {{"added", change->added}, {"removed", change->removed}});
+    answer.ring = change->added + change->removed > 0;
+    if (answer.ring) log_group(call, "group.members", group, *body);
+    return answer;
+  });
 }
 
 Result<Answer> get_group_devices(Call call) {

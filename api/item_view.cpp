@@ -100,6 +100,30 @@ ItemView view_ended(const DeviceSnapshot& snapshot, const reconciler::KnownItem&
 
 }  // namespace
 
+std::string_view name_of(RecordIntent intent) {
+  switch (intent) {
+    case RecordIntent::ended:
+      return "ended";
+    case RecordIntent::absent:
+      return "absent";
+    case RecordIntent::present:
+      return "present";
+  }
+  return "unknown";
+}
+
+std::string_view name_of(director::ScopeKind scope) {
+  switch (scope) {
+    case director::ScopeKind::all:
+      break;
+    case director::ScopeKind::group:
+      return "group";
+    case director::ScopeKind::device:
+      return "device";
+  }
+  return "all";
+}
+
 std::vector<ItemView> view_items(const DeviceSnapshot& snapshot) {
   std::vector<ItemView> views;
   if (snapshot.desired) {

@@ -6,6 +6,7 @@
 #include "api/detail/json.hpp"
 #include "director/assignments.hpp"
 #include "director/devices.hpp"
+#include "director/history.hpp"
 #include "director/item_requests.hpp"
 #include "director/profiles.hpp"
 
@@ -19,6 +20,8 @@ Result<Answer> repush_device(Call call, const std::string& id) {
     return fail(Failure::conflict, "device.no_channel",
                 "the device never enrolled: there is nothing to send again");
   }
+  const std::array devices{device->id};
+  director::note_asked(call.db, devices, director::kAllItems, "repush", call.actor, call.now);
   return json_response(202, {{"devices", 1}});
 }
 
@@ -27,6 +30,8 @@ Result<Answer> repush_profile(Call call, const std::string& name) {
     return fail(Failure::not_found, "profile.unknown", "there is no profile named " + name);
   }
   const auto profile = director::find_profile(call.db, name);
+  if (profile)
+    director::log_change(call.db, call.actor, {.action = "profile.repush", .item = profile->item}, call.now);
   return json_response(202, {{"devices", profile ? profile->desired : 0}});
 }
 

@@ -6,7 +6,9 @@
 
 #include "api/detail/endpoint.hpp"
 #include "api/detail/json.hpp"
+#include "director/history.hpp"
 #include "director/pauses.hpp"
+#include "director/profiles.hpp"
 #include "director/windows.hpp"
 
 namespace mooring::api::detail {
@@ -34,6 +36,22 @@ Result<std::optional<Time>> read_until(const Json& body, Time now) {
       fmt::format("\"{}\" is no time to come: write one as in RFC 3339, or leave \"until\" out", **text));
 }
 
+/// The item that is concerned, for changes that name a profile.
+std::optional<std::int32_t> item_named(pg::Connection& connection, std::string_view name) {
+  const auto profile = director::find_profile(connection, name);
+  return profile ? std::optional(profile->item) : std::nullopt;
+}
+
+void log_pause(const Call& call, const director::Pause& pause, std::string_view action) {
+  constexpr std::string_view kProfile = "profile:";
+  const std::string_view target = pause.target;
+  const auto item =
+      target.starts_with(kProfile) ? item_named(call.db, target.substr(kProfile.size())) : std::nullopt;
+  director::log_change(call.db, call.actor,
+                       {.action = action, .item = item, .scope = target, .detail = pause_json(pause).dump()},
+                       call.now);
+}
+
 Result<Answer> post_pause(Call call) {
   const auto body = parse_object(call.request, {"scope", "until", "reason"});
   if (!body) return std::unexpected(body.error());
@@ -51,6 +69,7 @@ Result<Answer> post_pause(Call call) {
       call.db, {.target = *scope, .until = *until, .reason = *reason, .actor = std::string(call.actor)},
       call.now);
   if (!put) return std::unexpected(put.error());
+  log_pause(call, put->pause, "pause.declared");
   Answer answer = json_response(put->created ? 201 : 200, pause_json(put->pause));
   answer.response.headers.set("Location", fmt::format("/v1/pauses/{}", put->pause.id));
   answer.ring = true;
@@ -85,7 +104,9 @@ Result<Answer> get_pause(Call call) {
 Result<Answer> delete_one_pause(Call call) {
   const auto text = call.request.param("id");
   const auto id = parse_number<std::int32_t>(text);
+  const auto pause = id ? director::find_pause(call.db, *id, call.now) : std::nullopt;
   if (!id || !director::delete_pause(call.db, *id, call.now)) return unknown_pause(text);
+  if (pause) log_pause(call, *pause, "pause.ended");
   Answer answer;
   answer.response.status = 204;
   answer.ring = true;
@@ -111,6 +132,11 @@ Result<Answer> put_profile_windows(Call call) {
   if (!windows) return std::unexpected(windows.error());
   const auto put = director::put_windows(call.db, call.request.param("name"), *windows, call.now);
   if (!put) return std::unexpected(put.error());
+  director::log_change(call.db, call.actor,
+                       {.action = "windows.declared",
+                        .item = item_named(call.db, call.request.param("name")),
+                        .detail = windows_json(*windows).dump()},
+                       call.now);
   Answer answer = json_response(200, windows_json(*windows));
   answer.ring = true;
   return answer;

@@ -3,7 +3,9 @@
 #include <array>
 
 #include "api/detail/endpoint.hpp"
+#include "api/detail/guard.hpp"
 #include "api/detail/json.hpp"
+#include "director/history.hpp"
 #include "director/profiles.hpp"
 
 namespace mooring::api::detail {
@@ -58,6 +60,11 @@ Result<Answer> store_profile(Call call, const std::string& name, const director:
   }
   const auto put = director::put_profile(call.db, name, document, call.now);
   if (!put) return std::unexpected(put.error());
+  if (put->changed) {
+    director::log_change(call.db, call.actor,
+                         {.action = "profile.declared", .item = put->profile.item, .version = put->version},
+                         call.now);
+  }
   Json body{{"changed", put->changed}};
   body.update(profile_json(put->profile));
   Answer answer = json_response(put->created ? 201 : 200, body);
@@ -83,9 +90,8 @@ Result<Answer> upload_profile(Call call, std::string name) {
   const auto document = director::read_profile(call.request.body, *variables);
   if (!document) return std::unexpected(document.error());
   if (name.empty()) name = document->identifier;
-  return pg::in_transaction(call.db, [&](pg::Connection& connection) {
-    return store_profile({connection, call.request, call.now, call.secrets}, name, *document);
-  });
+  const auto store = [&](pg::Connection&) { return store_profile(call, name, *document); };
+  return call.db.in_transaction() ? store(call.db) : pg::in_transaction(call.db, store);
 }
 
 Result<Answer> put_named_profile(Call call) {
@@ -128,17 +134,24 @@ Result<Answer> get_profile_content(Call call) {
   return http::Response::text(200, std::move(*content), "application/x-apple-aspen-config");
 }
 
-Result<Answer> delete_named_profile(Call call) {
+Result<Answer> delete_profile_now(const Call& call) {
   const auto name = call.request.param("name");
   call.db.exec(kProfileLock, name);
   if (!if_match_holds(call.request, profile_etag(director::find_profile(call.db, name)))) {
     return profile_precondition_failed(call.request);
   }
-  if (!director::delete_profile(call.db, name, call.now)) return unknown_profile(name);
+  const auto profile = director::find_profile(call.db, name);
+  if (!profile || !director::delete_profile(call.db, name, call.now)) return unknown_profile(name);
+  director::log_change(call.db, call.actor, {.action = "profile.deleted", .item = profile->item}, call.now);
   Answer answer;
   answer.response.status = 204;
   answer.ring = true;
   return answer;
+}
+
+Result<Answer> delete_named_profile(Call call) {
+  return guarded(call, devices_with(call.db, call.request.param("name")),
+                 [&] { return delete_profile_now(call); });
 }
 
 }  // namespace

@@ -233,9 +233,16 @@ std::span<const OptionSpec> serve_options() {
       OptionSpec{"reconcile-batch", OptionType::integer, "500", "Devices of one pass."},
       OptionSpec{"reconcile-poll", OptionType::duration, "1s",
                  "Between looks for due devices when nothing rings."},
+      OptionSpec{
+          "removal-guard", OptionType::integer, "10",
+          "A change that would remove profiles from more than so many percent of the enrolled devices has to "
+          "be confirmed; 100: none has to."},
+      OptionSpec{"removal-guard-devices", OptionType::integer, "10",
+                 "From fewer devices than this a change may always remove profiles."},
       OptionSpec{"gauge-interval", OptionType::duration, "5s",
                  "Between updates of the fleet's gauges in /metrics."},
-      OptionSpec{"retention-results", OptionType::duration, "30d", "How long answered commands are kept."},
+      OptionSpec{"retention-results", OptionType::duration, "30d",
+                 "How long answered commands are kept, and the history of items on devices."},
       OptionSpec{"retention-events", OptionType::duration, "90d",
                  "How long events are kept; those that a consumer has still to get are kept longer."},
       OptionSpec{"retention-events-limit", OptionType::duration, "180d",

@@ -25,6 +25,7 @@
 #include "core/payload_cache.hpp"
 #include "core/report.hpp"
 #include "director/renderer.hpp"
+#include "reconciler/chores.hpp"
 #include "reconciler/gauges.hpp"
 #include "reconciler/reconciler.hpp"
 
@@ -150,7 +151,10 @@ struct Server::Parts {
                  [this](std::span<const std::string> hashes) {
                    if (identity) identity->forget(hashes);
                  },
-             .first_repush = options.duration("push-retry-base")}),
+             .first_repush = options.duration("push-retry-base"),
+             .pass_context = [this] { return reconciler.context(); },
+             .removal_guard = {.percent = options.integer("removal-guard"),
+                               .devices = options.integer("removal-guard-devices")}}),
         nanomdm({.executor = io,
                  .pool = pool,
                  .pusher = pusher,
@@ -174,6 +178,8 @@ struct Server::Parts {
         outbox(outbox_options(options, connection_to(conninfo, "outbox", true)), interest, secrets, clock,
                log, metrics),
         gauges(connection_to(conninfo, "gauges"), clock, log, metrics, options.duration("gauge-interval")),
+        chores(connection_to(conninfo, "chores"), {.history = options.duration("retention-results")}, clock,
+               log),
         device_listener(io, device_listener_options(options, foundation), device_routes(), log, metrics),
         api_listener(io, api_listener_options(options, foundation), joined(api.routes(), nanomdm.routes()),
                      log, metrics),
@@ -221,6 +227,7 @@ struct Server::Parts {
   core::Janitor janitor;
   core::Outbox outbox;
   reconciler::Gauges gauges;
+  reconciler::Chores chores;
   http::Server device_listener;
   http::Server api_listener;
   std::string device_url;

@@ -73,6 +73,9 @@ where v.item_id = any($1) and upper(left(v.identity::text, 18)) = any($2))"};
 constexpr pg::Statement kDevicesItemNames{"devices_item_names",
                                           "select id, name from items where id = any($1)"};
 
+constexpr pg::Statement kDevicesUdids{"devices_udids", R"(
+select d.udid from unnest($1::int8[]) with ordinality as t(id, place) join devices d on d.id = t.id order by t.place)"};
+
 Device read_device(const pg::Row& row) {
   Device device{.id = row.int64(0), .udid = row.text(1)};
   device.serial_number = row.get<std::optional<std::string>>(2);
@@ -244,6 +247,12 @@ std::vector<KnownVersion> known_versions(pg::Connection& connection, std::span<c
     versions.push_back({row.get<crypto::Uuid>(0), row.text(1), row.text(2)});
   }
   return versions;
+}
+
+std::vector<std::string> udids_of(pg::Connection& connection, std::span<const std::int64_t> devices) {
+  std::vector<std::string> udids;
+  for (const auto row : connection.exec(kDevicesUdids, devices)) udids.push_back(row.text(0));
+  return udids;
 }
 
 std::vector<ItemName> names_of_items(pg::Connection& connection, std::span<const std::int32_t> items) {

@@ -125,6 +125,9 @@ struct KnownVersion {
 std::vector<KnownVersion> known_versions(pg::Connection& connection, std::span<const std::int32_t> items,
                                          std::span<const std::string> version_parts);
 
+/// In the order of `devices`, those that exist.
+std::vector<std::string> udids_of(pg::Connection& connection, std::span<const std::int64_t> devices);
+
 struct ItemName {
   std::int32_t item = 0;
   std::string name;

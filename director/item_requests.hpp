@@ -21,7 +21,8 @@ enum class RequestKind : std::int16_t {
   distrusted = 3,  ///< Evidence from outside says that it is wrong.
 };
 
-/// One statement for any number of devices; asked twice is asked once. Marks them.
+/// A constant number of statements for any number of devices; asked twice is asked once. Marks them, and
+/// tells their history who asked.
 void ask_of_item(pg::Connection& connection, std::span<const std::int64_t> devices, std::int32_t item,
                  RequestKind kind, std::string_view actor, Time now);
 

@@ -137,8 +137,11 @@ Result<PutProfile> put_profile(pg::Connection& connection, const std::string& na
   const auto same = connection.exec(kFindVersion, id, pg::Bytes{crypto::bytes_of(document.hash)});
   put.changed = same.empty() || current != same[0].get<std::int32_t>(0);
   if (put.changed) {
-    connection.exec(kSetCurrent, id, store_version(connection, id, document, now), now);
+    put.version = store_version(connection, id, document, now);
+    connection.exec(kSetCurrent, id, put.version, now);
     touch_holders(connection, id, now);
+  } else {
+    put.version = *current;
   }
   put.profile = *find_profile(connection, name);
   return put;

@@ -40,6 +40,7 @@ struct Profile {
 struct PutProfile {
   Profile profile;
   bool created = false;
+  std::int32_t version = 0;
   bool changed = false;  ///< false: the same content in canonical form is declared already.
 };
 

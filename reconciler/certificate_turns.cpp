@@ -12,6 +12,8 @@ namespace {
 constexpr pg::Statement kTakeTurns{"certificate_turns_take", R"(
 insert into certificate_turns (item_id, version_id, next_at) values ($1, 0, $2)
 on conflict (item_id) do update set item_id = excluded.item_id returning version_id, next_at)"};
+constexpr pg::Statement kLookAtTurns{"certificate_turns_look",
+                                     "select version_id, next_at from certificate_turns where item_id = $1"};
 constexpr pg::Statement kStoreTurns{"certificate_turns_store", R"(
 update certificate_turns c set version_id = t.version_id, next_at = t.next_at
 from unnest($1::int4[], $2::int4[], $3::timestamptz[]) as t(item_id, version_id, next_at)
@@ -22,8 +24,9 @@ where c.item_id = t.item_id)"};
 CertificateTurns::Next& CertificateTurns::next_of(std::int32_t item) {
   const auto [found, is_new] = next_.try_emplace(item);
   if (is_new) {
-    const auto rows = connection_.exec(kTakeTurns, item, now_);
-    found->second = {.version = rows[0].get<std::int32_t>(0), .at = rows[0].get<Time>(1)};
+    const auto rows =
+        only_looks_ ? connection_.exec(kLookAtTurns, item) : connection_.exec(kTakeTurns, item, now_);
+    if (!rows.empty()) found->second = {.version = rows[0].get<std::int32_t>(0), .at = rows[0].get<Time>(1)};
   }
   return found->second;
 }

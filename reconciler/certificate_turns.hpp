@@ -14,8 +14,12 @@ namespace mooring::reconciler {
 class CertificateTurns {
  public:
   /// `per_minute` of one item; greater than 0.
-  CertificateTurns(pg::Connection& connection, std::int64_t per_minute, Time now)
-      : connection_(connection), interval_(Duration(std::chrono::minutes(1)) / per_minute), now_(now) {}
+  /// `only_looks`: nothing is locked, and store() must not be called.
+  CertificateTurns(pg::Connection& connection, std::int64_t per_minute, Time now, bool only_looks = false)
+      : connection_(connection),
+        interval_(Duration(std::chrono::minutes(1)) / per_minute),
+        now_(now),
+        only_looks_(only_looks) {}
 
   /// When the next device may have this version: now or later. Nobody else gets that turn. The turns of an
   /// item's older version are void.
@@ -33,6 +37,7 @@ class CertificateTurns {
   pg::Connection& connection_;
   Duration interval_;
   Time now_;
+  bool only_looks_;
   std::map<std::int32_t, Next> next_;
 };
 

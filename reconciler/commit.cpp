@@ -160,6 +160,7 @@ void commit(pg::Connection& connection, std::span<const Plan> plans, const PassC
   detail::ItemChanges changes;
   for (const auto& plan : plans) changes.collect(plan);
   detail::put_items(connection, changes);
+  detail::put_history(connection, changes.past, context.now);
   put_evidence(connection, plans, context.now);
   put_commands(connection, plans, context.now);
   // Rows that others want too come last, so that they are held as briefly as can be.

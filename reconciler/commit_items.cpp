@@ -37,6 +37,26 @@ const ItemRecord* find(const std::vector<ItemRecord>& records, const ItemRecord&
   return nullptr;
 }
 
+/// What commands and their answers do not say. A new version that is on its way leaves its traces there.
+bool is_worth_telling(const ItemRecord* before, const ItemRecord& after) {
+  const bool same_state = before != nullptr && before->state == after.state;
+  switch (after.state) {
+    case ItemState::pending:
+    case ItemState::commanded:
+    case ItemState::acknowledged:
+      return before != nullptr && before->state == ItemState::verified && before->version == after.version &&
+             before->intent == after.intent && before->rendering == after.rendering && !after.forced;
+    case ItemState::verified:
+      return !same_state || before->version != after.version || before->intent != after.intent;
+    case ItemState::backing_off:
+    case ItemState::failed:
+    case ItemState::quarantined:
+    case ItemState::waiting:
+      return !same_state || before->reason != after.reason;
+  }
+  return false;
+}
+
 void drop_items(pg::Connection& connection, const ItemChanges& changes) {
   std::vector<std::int64_t> devices, channels;
   std::vector<std::int32_t> items;
@@ -96,13 +116,19 @@ void ItemChanges::collect(const Plan& plan) {
     if (old != nullptr) movement.add(*old, -1);
     movement.add(record, +1);
     put.emplace_back(plan.row.device, &record);
+    if (is_worth_telling(old, record))
+      past.push_back({.device = plan.row.device, .before = old, .after = &record});
   }
   for (std::size_t i = 0; i < plan.before.size(); ++i) {
     const auto& old = plan.before[i];
     if (find(plan.after, old, i) != nullptr) continue;
     movement.add(old, -1);
     drop.emplace_back(plan.row.device, &old);
+    if (!plan.forget_list && old.installed)
+      past.push_back({.device = plan.row.device, .kind = director::HistoryKind::removed, .before = &old});
   }
+  if (plan.forget_list && !plan.before.empty())
+    past.push_back({.device = plan.row.device, .kind = director::HistoryKind::forgotten});
 }
 
 void put_items(pg::Connection& connection, const ItemChanges& changes) {

@@ -29,7 +29,7 @@ constexpr auto kZonesHold = std::chrono::minutes(10);
   MOORING_FACT_COLUMNS                                                                               \
   ", a.intent, a.scope, i.repush, greatest(v.declared_at, a.created_at), coalesce(g.id, 0), "        \
   "coalesce(g.priority, 0), a.percent, to_jsonb(a.include_any), to_jsonb(a.include_all), "           \
-  "to_jsonb(a.exclude), to_jsonb(i.platforms), i.min_os, i.max_os "                                  \
+  "to_jsonb(a.exclude), to_jsonb(i.platforms), i.min_os, i.max_os, a.id "                            \
   "from assignments a join items i on i.id = a.item_id join versions v on v.id = i.current_version " \
   "left join groups g on a.scope = 1 and g.name = a.scope_ref "
 constexpr pg::Statement kShared{"load_shared",
@@ -104,7 +104,8 @@ Candidate read_candidate(const pg::Row& row, const DeclarationSet& set) {
           .exclude = read_groups(row, 19, set.groups),
           .conditions = {.platforms = read_names(row, 20),
                          .min_os = row.get<std::optional<std::string>>(21),
-                         .max_os = row.get<std::optional<std::string>>(22)}};
+                         .max_os = row.get<std::optional<std::string>>(22)},
+          .assignment = row.get<std::int32_t>(23)};
 }
 
 }  // namespace

@@ -239,15 +239,29 @@ Batch load(pg::Connection& connection, Declarations& declarations, std::span<con
   return batch;
 }
 
+Batch peek(pg::Connection& connection, Declarations& declarations, std::span<const std::int64_t> devices,
+           Time now) {
+  Batch batch;
+  Loader loader(connection, declarations, devices, now);
+  batch.generation = loader.declared().generation;
+  batch.groups = loader.declared().groups.revision;
+  batch.snapshots = loader.begin(devices, now, false);
+  if (!batch.snapshots.empty()) loader.complete(batch.snapshots, kPeek);
+  batch.facts_decide = loader.facts_decide();
+  return batch;
+}
+
+std::vector<DeviceSnapshot> peek_desired(pg::Connection& connection, Declarations& declarations,
+                                         std::span<const std::int64_t> devices, Time now) {
+  return Loader(connection, declarations, devices, now).begin(devices, now, false);
+}
+
 std::optional<DeviceSnapshot> peek(pg::Connection& connection, std::int64_t device, Time now) {
   const std::vector<std::int64_t> devices{device};
   Declarations declarations;
-  Loader loader(connection, declarations, devices, now);
-  auto snapshots = loader.begin(devices, {}, false);
-  if (snapshots.empty()) return std::nullopt;
-  loader.complete(snapshots, kPeek);
-  if (snapshots.empty()) return std::nullopt;
-  return std::move(snapshots.front());
+  auto batch = peek(connection, declarations, devices, now);
+  if (batch.snapshots.empty()) return std::nullopt;
+  return std::move(batch.snapshots.front());
 }
 
 }  // namespace mooring::reconciler

@@ -27,7 +27,13 @@ struct Batch {
 Batch load(pg::Connection& connection, Declarations& declarations, std::span<const std::int64_t> devices,
            Time now);
 
-/// As load, but for one device and without taking or changing anything: for questions of people.
+/// As load, but of each of the devices, and without taking or changing anything: for questions of people.
+Batch peek(pg::Connection& connection, Declarations& declarations, std::span<const std::int64_t> devices,
+           Time now);
+/// Only the row of each device and what it should hold, likewise.
+std::vector<DeviceSnapshot> peek_desired(pg::Connection& connection, Declarations& declarations,
+                                         std::span<const std::int64_t> devices, Time now);
+/// Of one device; nullopt where it never enrolled.
 std::optional<DeviceSnapshot> peek(pg::Connection& connection, std::int64_t device, Time now);
 
 }  // namespace mooring::reconciler

@@ -22,6 +22,7 @@ struct Candidate {
   std::vector<std::int32_t> include_all;
   std::vector<std::int32_t> exclude;
   director::Conditions conditions;  ///< Of the item.
+  std::int32_t assignment = 0;
 
   /// It does not apply to every device of its scope, or its scope is a group.
   bool is_conditional() const;

@@ -55,15 +55,24 @@ MembershipChanges ScopeResolver::prepare(pg::Connection& connection, std::span<D
   return evaluate_memberships(connection, declared_.groups, stale, memberships_);
 }
 
-std::string ScopeResolver::signature_of(std::int64_t device) const {
+const Memberships& ScopeResolver::memberships_of(std::int64_t device) const {
   static const Memberships kNone;
+  const auto found = memberships_.find(device);
+  return found == memberships_.end() ? kNone : found->second;
+}
+
+const DeviceTraits& ScopeResolver::traits_of(std::int64_t device) const {
   static const DeviceTraits kUnknown;
-  const auto groups = memberships_.find(device);
-  const auto traits = traits_.find(device);
+  const auto found = traits_.find(device);
+  return found == traits_.end() ? kUnknown : found->second;
+}
+
+std::string ScopeResolver::signature_of(std::int64_t device) const {
+  const auto& traits = traits_of(device);
+  const auto& groups = memberships_of(device);
   std::string signature;
   for (const auto& candidate : declared_.shared) {
-    const auto truth = truth_of(candidate, traits == traits_.end() ? kUnknown : traits->second,
-                                groups == memberships_.end() ? kNone : groups->second);
+    const auto truth = truth_of(candidate, traits, groups);
     signature += static_cast<char>(truth);
   }
   return signature;

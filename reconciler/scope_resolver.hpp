@@ -24,6 +24,9 @@ class ScopeResolver {
                             const OwnCandidates& own);
   /// After prepare: what devices say of themselves decides about something in the batch.
   bool facts_decide() const { return facts_decide_; }
+  /// What was read of a device; nothing where nothing had to be.
+  const Memberships& memberships_of(std::int64_t device) const;
+  const DeviceTraits& traits_of(std::int64_t device) const;
   /// Sets desired and desired_hash.
   void decide(DeviceSnapshot& snapshot, const OwnCandidates& own);
 

@@ -22,6 +22,13 @@
 namespace mooring::core::enroll {
 class Profiles;
 }
+namespace mooring::reconciler {
+struct PassContext;
+}
+
+namespace mooring::api {
+struct RemovalGuard;
+}
 
 namespace mooring::api::detail {
 
@@ -34,6 +41,9 @@ struct Call {
   const std::function<std::shared_ptr<const crypto::Signer>()>* profile_signer = nullptr;
   Duration first_repush{};
   std::string_view actor;  ///< Who asks: "token:NAME".
+  /// What a pass that began now would work with.
+  const std::function<reconciler::PassContext()>* pass_context = nullptr;
+  const RemovalGuard* guard = nullptr;  ///< nullptr: any change is taken.
 };
 
 /// Moves mooring_commands_total.
@@ -52,6 +62,7 @@ struct Answer {
   std::vector<CommandCount> counts;
   std::vector<std::string> revoked;   ///< Hashes of certificates, as bytes.
   std::vector<std::string> warnings;  ///< For the log.
+  bool rolls_back = false;            ///< Nothing of what the endpoint wrote stays. Of Access::write.
 
   Answer() = default;
   Answer(http::Response made) : response(std::move(made)) {}  // NOLINT(google-explicit-constructor)
@@ -76,6 +87,7 @@ std::span<const Endpoint> condition_endpoints();
 std::span<const Endpoint> group_endpoints();
 std::span<const Endpoint> device_endpoints();
 std::span<const Endpoint> device_state_endpoints();
+std::span<const Endpoint> change_plan_endpoints();
 std::span<const Endpoint> command_endpoints();
 std::span<const Endpoint> push_certificate_endpoints();
 std::span<const Endpoint> declaration_endpoints();
@@ -84,8 +96,11 @@ std::span<const Endpoint> certificate_endpoints();
 std::span<const Endpoint> device_enrollment_endpoints();
 std::span<const Endpoint> enrollment_profile_endpoints();
 std::span<const Endpoint> drift_endpoints();
+std::span<const Endpoint> history_endpoints();
 std::span<const Endpoint> operation_endpoints();
 std::span<const Endpoint> pause_endpoints();
+std::span<const Endpoint> plan_endpoints();
+std::span<const Endpoint> why_endpoints();
 std::span<const Endpoint> secret_endpoints();
 std::span<const Endpoint> consumer_endpoints();
 std::span<const Endpoint> webhook_endpoints();

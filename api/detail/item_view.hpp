@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "reconciler/snapshot.hpp"
@@ -25,6 +26,9 @@ struct ItemView {
   const reconciler::ItemRecord* record =
       nullptr;  ///< Points into the snapshot; nullptr before its first pass.
 };
+
+std::string_view name_of(reconciler::RecordIntent intent);
+std::string_view name_of(director::ScopeKind scope);
 
 /// Sorted by item: what is declared, then what is being removed. Says what is declared now, even where no
 /// pass has looked at it yet.

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/postgres/connection.hpp"
+#include "director/history.hpp"
 #include "reconciler/plan.hpp"
 
 namespace mooring::reconciler::detail {
@@ -22,10 +23,20 @@ struct Movement {
 };
 void put_counters(pg::Connection& connection, const Movement& movement);
 
+/// What a person would want to know of a change later on. Commands tell the rest.
+struct ItemPast {
+  std::int64_t device = 0;
+  director::HistoryKind kind = director::HistoryKind::state;
+  const ItemRecord* before = nullptr;  ///< nullptr: there was no record.
+  const ItemRecord* after = nullptr;   ///< nullptr: there is none any more.
+};
+void put_history(pg::Connection& connection, const std::vector<ItemPast>& past, Time now);
+
 /// What differs between the records before and after the plans of a batch.
 struct ItemChanges {
   std::vector<std::pair<std::int64_t, const ItemRecord*>> put;   ///< By device; points into the plans.
   std::vector<std::pair<std::int64_t, const ItemRecord*>> drop;  ///< Likewise.
+  std::vector<ItemPast> past;
   Movement movement;
 
   void collect(const Plan& plan);

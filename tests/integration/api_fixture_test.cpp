@@ -192,18 +192,20 @@ ApiFixture::ApiFixture(bool with_push, const EscrowPlace& escrow)
   }
   pusher_ = std::make_unique<core::Pusher>(io_.get_executor(), push, pool_, world.secrets(), world.clock,
                                            world.db.log, world.db.metrics);
-  api_ = std::make_unique<api::Api>(api::ApiDependencies{.pool = pool_,
-                                                         .pusher = *pusher_,
-                                                         .secrets = world.secrets(),
-                                                         .interest = world.interest(),
-                                                         .clock = world.clock,
-                                                         .log = world.db.log,
-                                                         .metrics = world.db.metrics,
-                                                         .ring = [this] { ++rings; },
-                                                         .consumers_changed = [this] { ++consumer_changes; },
-                                                         .ready = [this] { return ready.load(); },
-                                                         .version = "0.1.0-test",
-                                                         .enrollment = &enrollment_});
+  api_ = std::make_unique<api::Api>(
+      api::ApiDependencies{.pool = pool_,
+                           .pusher = *pusher_,
+                           .secrets = world.secrets(),
+                           .interest = world.interest(),
+                           .clock = world.clock,
+                           .log = world.db.log,
+                           .metrics = world.db.metrics,
+                           .ring = [this] { ++rings; },
+                           .consumers_changed = [this] { ++consumer_changes; },
+                           .ready = [this] { return ready.load(); },
+                           .version = "0.1.0-test",
+                           .enrollment = &enrollment_,
+                           .pass_context = [this] { return world.pass_context(); }});
   nanomdm_ = std::make_unique<api::nanomdm::NanoMdm>(api::nanomdm::NanoMdmDependencies{
       .executor = io_.get_executor(),
       .pool = pool_,

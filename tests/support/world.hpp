@@ -71,6 +71,7 @@ class World {
   /// Passes and connections in turn, `rounds` times at most, until a round changes nothing.
   void settle(simulator::Device& device, int rounds = 12);
   void advance(Duration by) { clock.advance(by); }
+  reconciler::PassContext pass_context() const { return reconciler_.context(); }
   /// Told of every push that the reconciler asks for.
   std::function<void(std::span<const std::int64_t>, core::PushLane)> on_push;
   const std::vector<std::int64_t>& pushes() const { return pushes_; }
