@@ -208,6 +208,7 @@ std::vector<http::Route> Api::routes() {
   for (const auto endpoints : {detail::profile_endpoints(),
                                detail::assignment_endpoints(),
                                detail::condition_endpoints(),
+                               detail::fact_endpoints(),
                                detail::group_endpoints(),
                                detail::device_endpoints(),
                                detail::device_state_endpoints(),

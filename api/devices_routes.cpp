@@ -10,6 +10,8 @@
 #include "api/detail/json.hpp"
 #include "base/encoding.hpp"
 #include "director/devices.hpp"
+#include "director/facts.hpp"
+#include "director/inventory_store.hpp"
 
 namespace mooring::api::detail {
 namespace {
@@ -59,7 +61,24 @@ Json convergence_json(const std::optional<director::Convergence>& state) {
           {"converged_at", json_of(state->converged_at)},
           {"profile_list_at", json_of(state->profile_list_at)},
           {"information_at", json_of(state->information_at)},
+          {"security_at", json_of(state->security_at)},
+          {"certificates_at", json_of(state->certificates_at)},
+          {"requested_at", json_of(state->requested_at)},
           {"next_pass_at", to_rfc3339(state->next_pass_at)}};
+}
+
+/// What an administrator looks for first. null: the device did not say.
+Json security_json(pg::Connection& connection, const director::Device& device) {
+  const std::array devices{device.id};
+  const auto known = director::facts_of_devices(connection, devices, true);
+  Json json;
+  for (const auto* name :
+       {"user_approved", "dep", "supervised", "sip", "gatekeeper", "filevault", "firewall"}) {
+    const auto* value = known.at(device.id).find(name);
+    json[name] = value == nullptr ? Json() : Json(std::get<bool>(*value));
+  }
+  json["last_seen_at"] = json_of(device.last_seen_at);
+  return json;
 }
 
 Result<Answer> get_devices(Call call) {
@@ -94,6 +113,9 @@ Result<Answer> get_device(Call call) {
   const auto facts = director::facts_of_device(call.db, device->id);
   json["facts"] = stored_json(facts.facts);
   json["facts_at"] = json_of(facts.facts_at);
+  json["security_info"] =
+      stored_json(director::inventory_of(call.db, device->id, director::FactSource::security));
+  json["security"] = security_json(call.db, *device);
   return json_response(200, json);
 }
 

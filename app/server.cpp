@@ -41,6 +41,9 @@ std::string without_slash(std::string url) {
 
 reconciler::Policy policy_from(const Options& options) {
   return {.inventory_interval = options.duration("inventory-interval"),
+          .information_interval = options.duration("information-interval"),
+          .security_interval = options.duration("security-interval"),
+          .certificates_interval = options.duration("certificates-interval"),
           .retry_base = options.duration("retry-base"),
           .retry_max = options.duration("retry-max"),
           .attempts = static_cast<int>(options.integer("retry-attempts")),
@@ -172,6 +175,7 @@ struct Server::Parts {
                  .first_repush = options.duration("push-retry-base")}),
         janitor(connection_to(conninfo, "janitor"),
                 {.results = options.duration("retention-results"),
+                 .facts = options.duration("retention-facts"),
                  .events = options.duration("retention-events"),
                  .events_limit = options.duration("retention-events-limit")},
                 clock, log, metrics),

@@ -29,6 +29,9 @@ select request_type, count(*) from typed group by 1)"};
 constexpr pg::Statement kResults{"janitor_results", R"(
 delete from command_results where ctid = any (array(
   select ctid from command_results where answered_at < $1 limit $2 for update skip locked)))"};
+constexpr pg::Statement kFactChanges{"janitor_fact_changes", R"(
+delete from fact_changes where ctid = any (array(
+  select ctid from fact_changes where at < $1 limit $2 for update skip locked)))"};
 // What only requests carried goes with the last of them. A payload that a new request is about to name is
 // locked.
 constexpr pg::Statement kRequests{"janitor_requests", R"(
@@ -57,6 +60,7 @@ Tidied tidy(pg::Connection& connection, const Retention& retention, Time now) {
   }
   tidied.results = connection.exec(kResults, now - retention.results, retention.batch).affected();
   tidied.requests = connection.exec(kRequests, now - retention.results, retention.batch)[0].int64(0);
+  tidied.facts = connection.exec(kFactChanges, now - retention.facts, retention.batch).affected();
   auto pruned = prune_events(connection, retention.events, retention.events_limit, retention.batch, now);
   tidied.events = pruned.events;
   tidied.dropped = std::move(pruned.dropped);

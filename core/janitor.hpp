@@ -20,6 +20,7 @@ namespace mooring::core {
 
 struct Retention {
   Duration results = std::chrono::hours(24 * 30);
+  Duration facts = std::chrono::hours(24 * 365);         ///< Changes of them.
   Duration events = std::chrono::hours(24 * 90);         ///< Those that no consumer has still to get.
   Duration events_limit = std::chrono::hours(24 * 180);  ///< All others; never less than `events`.
   std::int64_t batch = 5000;                             ///< Rows of one statement.
@@ -30,6 +31,7 @@ struct Tidied {
   std::map<std::string, std::int64_t> expired_by_type;  ///< RequestType.
   std::int64_t results = 0;
   std::int64_t requests = 0;
+  std::int64_t facts = 0;
   std::int64_t events = 0;
   std::int64_t challenges = 0;
   std::map<std::string, std::int64_t> dropped;  ///< Events that a consumer never got, by its name.

@@ -31,16 +31,16 @@ std::unordered_map<std::int64_t, VariableValues> device_values(pg::Connection& c
                                                                std::span<const std::string> names) {
   std::unordered_map<std::int64_t, VariableValues> values;
   std::vector<std::pair<std::string, std::string>> wanted;  // variable, fact
-  bool with_information = false;
+  bool with_inventory = false;
   for (const auto& name : names) {
     const auto fact = fact_of_variable(name);
     const auto* known = fact ? find_fact_name(*fact) : nullptr;
     if (known == nullptr) continue;
     wanted.emplace_back(name, *fact);
-    with_information = with_information || !known->key.empty();
+    with_inventory = with_inventory || known->source != FactSource::checkin;
   }
   if (wanted.empty()) return values;
-  for (const auto& [device, facts] : facts_of_devices(connection, devices, with_information)) {
+  for (const auto& [device, facts] : facts_of_devices(connection, devices, with_inventory)) {
     auto& of_device = values[device];
     for (const auto& [name, fact] : wanted) {
       if (const auto* value = facts.find(fact)) of_device.emplace(name, text_of(*value));

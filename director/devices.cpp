@@ -56,7 +56,8 @@ from named n join enrollments e on e.device_id = n.id and e.kind in (0, 3)
 order by n.name, n.id, e.enabled desc, e.id desc)"};
 
 constexpr pg::Statement kDevicesConvergence{"devices_convergence", R"(
-select generation, converged_generation, marks <> handled, changed_at, converged_at, list_at, information_at, due_at
+select generation, converged_generation, marks <> handled, changed_at, converged_at, list_at, information_at, due_at,
+       security_at, certificates_at, requested_at
 from reconcile where device_id = $1)"};
 constexpr pg::Statement kDevicesRefresh{"devices_refresh", R"(
 update reconcile set marks = marks + 1, refresh_mark = marks + 1, due_at = least(due_at, $2) where device_id = $1)"};
@@ -214,6 +215,9 @@ std::optional<Convergence> convergence_of(pg::Connection& connection, std::int64
                      .converged_at = row.get<std::optional<Time>>(4),
                      .profile_list_at = row.get<std::optional<Time>>(5),
                      .information_at = row.get<std::optional<Time>>(6),
+                     .security_at = row.get<std::optional<Time>>(8),
+                     .certificates_at = row.get<std::optional<Time>>(9),
+                     .requested_at = row.get<std::optional<Time>>(10),
                      .next_pass_at = row.get<Time>(7)};
 }
 

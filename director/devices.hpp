@@ -93,7 +93,11 @@ struct Convergence {
   std::optional<Time> changed_at;
   std::optional<Time> converged_at;
   std::optional<Time> profile_list_at;
+  // When it last answered; of what it was last asked for, whichever it was, requested_at.
   std::optional<Time> information_at;
+  std::optional<Time> security_at;
+  std::optional<Time> certificates_at;
+  std::optional<Time> requested_at;
   Time next_pass_at;
 };
 std::optional<Convergence> convergence_of(pg::Connection& connection, std::int64_t device);

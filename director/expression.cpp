@@ -167,7 +167,7 @@ std::string write(const Node& node) {
 }
 
 bool reads_information(const Node& node) {
-  return (node.fact != nullptr && !node.fact->key.empty()) ||
+  return (node.fact != nullptr && node.fact->source != FactSource::checkin) ||
          std::ranges::any_of(node.parts, reads_information);
 }
 

@@ -45,7 +45,7 @@ class Expression {
   Truth evaluate(const Facts& facts) const;
   /// Written out again; parses to the same.
   std::string text() const;
-  /// Whether it needs what only DeviceInformation tells.
+  /// Whether it needs more than what check-ins tell.
   bool needs_information() const;
 
  private:

@@ -112,12 +112,12 @@ class ExpressionParser {
       return node;
     }
     if (!op) return malformed("one of = != < <= > >= ~ in");
-    const bool ordered = type == FactType::number || type == FactType::version;
+    const bool ordered = type != FactType::boolean && type != FactType::text;
     const bool plain = *op == Op::equal || *op == Op::differs;
     if (!plain && (*op == Op::like ? type != FactType::text : !ordered)) {
       return fail(Failure::invalid, "expression.wrong_type",
-                  fmt::format("{} cannot be compared that way: text by = != ~ in, numbers and versions by "
-                              "= != < <= > >= in, true or false by = !=",
+                  fmt::format("{} cannot be compared that way: text by = != ~ in, numbers, versions and "
+                              "times by = != < <= > >= in, true or false by = !=",
                               name));
     }
     auto operand = value(type);

@@ -10,38 +10,6 @@
 namespace mooring::director {
 namespace {
 
-// Sorted by name.
-constexpr std::array<FactName, 27> kFactNames{{
-    {"activation_lock", FactType::boolean, "IsActivationLockEnabled"},
-    {"apple_silicon", FactType::boolean, "IsAppleSilicon"},
-    {"available_capacity", FactType::number, "AvailableDeviceCapacity"},
-    {"awaiting_configuration", FactType::boolean, "AwaitingConfiguration"},
-    {"battery_level", FactType::number, "BatteryLevel"},
-    {"bluetooth_mac", FactType::text, "BluetoothMAC"},
-    {"build_version", FactType::text, ""},
-    {"capacity", FactType::number, "DeviceCapacity"},
-    {"device_name", FactType::text, ""},
-    {"enrollment_profile", FactType::text, ""},
-    {"host_name", FactType::text, "HostName"},
-    {"local_host_name", FactType::text, "LocalHostName"},
-    {"lost_mode", FactType::boolean, "IsMDMLostModeEnabled"},
-    {"model", FactType::text, ""},
-    {"model_name", FactType::text, ""},
-    {"os_version", FactType::version, ""},
-    {"platform", FactType::text, ""},
-    {"product_name", FactType::text, ""},
-    {"serial_number", FactType::text, ""},
-    {"software_update_id", FactType::text, "SoftwareUpdateDeviceID"},
-    {"supervised", FactType::boolean, "IsSupervised"},
-    {"supplemental_build_version", FactType::text, "SupplementalBuildVersion"},
-    {"supplemental_os_version_extra", FactType::text, "SupplementalOSVersionExtra"},
-    {"time_zone", FactType::text, "TimeZone"},
-    {"udid", FactType::text, ""},
-    {"user_name", FactType::text, ""},
-    {"wifi_mac", FactType::text, "WiFiMAC"},
-}};
-static_assert(std::ranges::is_sorted(kFactNames, {}, &FactName::name));
-
 // In the order of the columns of kFactsOfDevices, from the second on.
 constexpr std::array<std::string_view, 10> kColumns{
     "udid",         "serial_number", "model",         "model_name", "device_name",
@@ -50,6 +18,10 @@ constexpr pg::Statement kFactsOfDevices{"facts_of_devices", R"(
 select id, udid, serial_number, model, model_name, device_name, product_name, os_version, build_version, user_name,
        enrollment_profile, to_jsonb(tags), case when $2 then facts end
 from devices where id = any($1))"};
+constexpr pg::Statement kFactsInventory{"facts_inventory", R"(
+select device_id, source, content from device_inventory where device_id = any($1) and source in (2, 4))"};
+
+}  // namespace
 
 bool fits(FactType type, const FactValue& value) {
   switch (type) {
@@ -59,9 +31,25 @@ bool fits(FactType type, const FactValue& value) {
       return std::holds_alternative<double>(value);
     case FactType::text:
     case FactType::version:
+    case FactType::time:
       return std::holds_alternative<std::string>(value);
   }
   return false;
+}
+
+namespace {
+
+/// Follows the dots of a key; nullptr where it leads nowhere.
+const nlohmann::json* find_key(const nlohmann::json& object, std::string_view key) {
+  const auto* at = &object;
+  while (true) {
+    const auto dot = key.find('.');
+    const auto found = at->is_object() ? at->find(key.substr(0, dot)) : at->end();
+    if (!at->is_object() || found == at->end()) return nullptr;
+    at = &*found;
+    if (dot == std::string_view::npos) return at;
+    key.remove_prefix(dot + 1);
+  }
 }
 
 void add_platform(Facts& facts) {
@@ -84,18 +72,11 @@ Facts read_facts_row(const pg::Row& row) {
   for (const auto& tag : tags) {
     if (tag.is_string()) facts.add_tag(tag.get<std::string>());
   }
-  if (!row.is_null(12)) facts.add_information(row.get<pg::Json>(12).view);
+  if (!row.is_null(12)) facts.add(FactSource::information, row.get<pg::Json>(12).view);
   return facts;
 }
 
 }  // namespace
-
-std::span<const FactName> fact_names() { return kFactNames; }
-
-const FactName* find_fact_name(std::string_view name) {
-  const auto found = std::ranges::lower_bound(kFactNames, name, {}, &FactName::name);
-  return found == kFactNames.end() || found->name != name ? nullptr : &*found;
-}
 
 void Facts::set(std::string_view name, FactValue value) {
   const auto* known = find_fact_name(name);
@@ -103,12 +84,12 @@ void Facts::set(std::string_view name, FactValue value) {
     values_.insert_or_assign(std::string(name), std::move(value));
 }
 
-void Facts::add_information(std::string_view json) {
+void Facts::add(FactSource source, std::string_view json) {
   const auto parsed = nlohmann::json::parse(json, nullptr, false);
   if (!parsed.is_object()) return;
-  for (const auto& name : kFactNames) {
-    const auto found = name.key.empty() ? parsed.end() : parsed.find(name.key);
-    if (found == parsed.end()) continue;
+  for (const auto& name : fact_names()) {
+    const auto* found = name.source == source ? find_key(parsed, name.key) : nullptr;
+    if (found == nullptr) continue;
     if (found->is_boolean()) set(name.name, found->get<bool>());
     if (found->is_number()) set(name.name, found->get<double>());
     if (found->is_string()) set(name.name, found->get<std::string>());
@@ -132,10 +113,16 @@ std::string_view platform_by_names(std::span<const std::string_view> names) {
 
 std::unordered_map<std::int64_t, Facts> facts_of_devices(pg::Connection& connection,
                                                          std::span<const std::int64_t> devices,
-                                                         bool with_information) {
+                                                         bool with_inventory) {
   std::unordered_map<std::int64_t, Facts> facts;
-  for (const auto row : connection.exec(kFactsOfDevices, devices, with_information))
+  for (const auto row : connection.exec(kFactsOfDevices, devices, with_inventory))
     facts.emplace(row.int64(0), read_facts_row(row));
+  if (!with_inventory) return facts;
+  for (const auto row : connection.exec(kFactsInventory, devices)) {
+    const auto found = facts.find(row.int64(0));
+    if (found == facts.end()) continue;
+    found->second.add(static_cast<FactSource>(row.get<std::int16_t>(1)), row.get<pg::Json>(2).view);
+  }
   return facts;
 }
 

@@ -26,8 +26,6 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 5> kShortNam
     {"UDID", "fact.udid"},
     {"USER", "fact.user_name"},
 }};
-// Each change of a value sends the profile again.
-constexpr std::array<std::string_view, 2> kRestlessFacts{"available_capacity", "battery_level"};
 // Devices hold, replace and compare payloads by these.
 constexpr std::array<std::string_view, 3> kNameKeys{"PayloadIdentifier", "PayloadType", "PayloadUUID"};
 
@@ -80,8 +78,8 @@ std::optional<std::string> full_name(std::string_view written) {
       std::ranges::find(kShortNames, written, [](const auto& name) { return name.first; });
   if (known != kShortNames.end()) return std::string(known->second);
   if (const auto fact = fact_of_variable(written)) {
-    const bool usable =
-        find_fact_name(*fact) != nullptr && std::ranges::find(kRestlessFacts, *fact) == kRestlessFacts.end();
+    const auto* known = find_fact_name(*fact);
+    const bool usable = known != nullptr && !known->is_volatile;  // each change sends the profile again
     return usable ? std::optional(std::string(written)) : std::nullopt;
   }
   const auto secret = secret_of_variable(written);

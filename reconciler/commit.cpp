@@ -3,7 +3,9 @@
 
 #include "core/counters.hpp"
 #include "core/queue.hpp"
+#include "director/inventory_store.hpp"
 #include "reconciler/detail/commit_parts.hpp"
+#include "reconciler/detail/inventory_sources.hpp"
 
 namespace mooring::reconciler {
 namespace {
@@ -14,17 +16,6 @@ on conflict (device_id) do update set hash = excluded.hash, content = excluded.c
 constexpr pg::Statement kDropLists{"commit_drop_lists",
                                    "delete from device_profiles where device_id = any($1)"};
 
-constexpr pg::Statement kPutFacts{"commit_put_facts", R"(
-update devices d set
-  facts = t.facts, facts_at = $3,
-  device_name = coalesce(t.facts->>'DeviceName', d.device_name),
-  os_version = coalesce(t.facts->>'OSVersion', d.os_version),
-  build_version = coalesce(t.facts->>'BuildVersion', d.build_version),
-  model = coalesce(t.facts->>'Model', d.model), model_name = coalesce(t.facts->>'ModelName', d.model_name),
-  product_name = coalesce(t.facts->>'ProductName', d.product_name),
-  serial_number = coalesce(t.facts->>'SerialNumber', d.serial_number)
-from unnest($1::int8[], $2::jsonb[]) as t(id, facts) where d.id = t.id)"};
-
 // handled is what this pass has read; a mark that came meanwhile keeps its earlier due_at, and what was
 // declared for this device with it is not seen: its commands stay where they are until the next pass.
 constexpr pg::Statement kPutRows{"commit_put_rows", R"(
@@ -32,10 +23,12 @@ with t as materialized (
   select * from unnest($1::int8[], $2::timestamptz[], $3::int8[], $4::int4[], $5::int4[], $6::int4[], $7::int2[],
                        $8::int2[], $9::timestamptz[], $10::timestamptz[], $11::int8[], $12::timestamptz[],
                        $13::timestamptz[], $14::timestamptz[], $15::timestamptz[], $16::bytea[], $17::int2[],
-                       $18::timestamptz[], $19::timestamptz[], $20::text[], $21::int8[], $22::int4[], $23::int4[])
+                       $18::timestamptz[], $19::timestamptz[], $20::text[], $21::int8[], $22::int4[], $23::int4[],
+                       $26::timestamptz[], $27::timestamptz[], $28::timestamptz[], $29::timestamptz[])
     as t(device_id, due_at, handled, generation, converged_generation, commands_made, inventory_failures, pushes,
          changed_at, converged_at, list_event, list_at, information_at, next_push_at, inventory_retry_at,
-         desired_hash, counted, security_at, certificates_at, build_seen, groups_seen, drifted, unsettled)
+         desired_hash, counted, security_at, certificates_at, build_seen, groups_seen, drifted, unsettled,
+         information_retry_at, security_retry_at, certificates_retry_at, requested_at)
   order by device_id  -- rows are taken in one order everywhere, against deadlocks
 )
 update reconcile r set
@@ -48,7 +41,9 @@ update reconcile r set
   next_push_at = t.next_push_at, inventory_retry_at = t.inventory_retry_at, desired_hash = t.desired_hash,
   counted = t.counted, security_at = t.security_at, certificates_at = t.certificates_at, build_seen = t.build_seen,
   groups_seen = case when r.marks = t.handled then t.groups_seen else least(r.groups_seen, t.groups_seen) end,
-  drifted = t.drifted, unsettled = t.unsettled
+  drifted = t.drifted, unsettled = t.unsettled, information_retry_at = t.information_retry_at,
+  security_retry_at = t.security_retry_at, certificates_retry_at = t.certificates_retry_at,
+  requested_at = t.requested_at
 from t where r.device_id = t.device_id)"};
 
 constexpr pg::Statement kSeen{"commit_seen", R"(
@@ -58,10 +53,10 @@ from (select q.device_id from reconcile q where q.device_id = any($1) and q.mark
 where r.device_id = l.device_id)"};
 
 void put_evidence(pg::Connection& connection, std::span<const Plan> plans, Time now) {
-  std::vector<std::int64_t> dropped, devices, fact_devices;
+  std::vector<std::int64_t> dropped, devices;
   std::vector<pg::Bytes> hashes, contents;
   std::vector<crypto::Sha256> digests(plans.size());
-  std::vector<pg::Json> facts;
+  std::vector<director::InventoryAnswer> answers;
   for (std::size_t i = 0; i < plans.size(); ++i) {
     const auto& plan = plans[i];
     if (plan.new_list) {
@@ -72,14 +67,14 @@ void put_evidence(pg::Connection& connection, std::span<const Plan> plans, Time 
     } else if (plan.forget_list) {
       dropped.push_back(plan.row.device);
     }
-    if (plan.new_facts) {
-      fact_devices.push_back(plan.row.device);
-      facts.push_back({*plan.new_facts});
+    for (const auto& source : detail::inventory_sources()) {
+      const auto& answer = plan.*source.answer;
+      if (answer) answers.push_back({plan.row.device, source.kind, *answer});
     }
   }
   if (!dropped.empty()) connection.exec(kDropLists, dropped);
   if (!devices.empty()) connection.exec(kPutLists, devices, hashes, contents);
-  if (!fact_devices.empty()) connection.exec(kPutFacts, fact_devices, facts, now);
+  director::store_inventory(connection, answers, now);
 }
 
 void put_commands(pg::Connection& connection, std::span<const Plan> plans, Time now) {
@@ -107,7 +102,7 @@ struct RowColumns {
   std::vector<std::int32_t> generations, converged, made, drifted, unsettled;
   std::vector<std::int16_t> failures, pushes, counted;
   std::vector<std::optional<Time>> changed, converged_at, list_at, information_at, next_push, retry, security,
-      certificates;
+      certificates, information_retry, security_retry, certificates_retry, requested;
   std::vector<std::optional<std::int64_t>> list_event;
   std::vector<std::optional<std::string_view>> builds;
   std::vector<pg::Bytes> hashes;
@@ -132,6 +127,10 @@ struct RowColumns {
     groups.push_back(row.groups_seen);
     drifted.push_back(row.drifted);
     unsettled.push_back(row.unsettled);
+    information_retry.push_back(row.information_retry_at);
+    security_retry.push_back(row.security_retry_at);
+    certificates_retry.push_back(row.certificates_retry_at);
+    requested.push_back(row.requested_at);
   }
   void add(const ListState& list) {
     failures.push_back(list.failures);
@@ -150,7 +149,8 @@ void put_rows(pg::Connection& connection, std::span<const Plan> plans, const Pas
   connection.exec(kPutRows, c.devices, c.dues, c.handled, c.generations, c.converged, c.made, c.failures,
                   c.pushes, c.changed, c.converged_at, c.list_event, c.list_at, c.information_at, c.next_push,
                   c.retry, c.hashes, c.counted, c.security, c.certificates, c.builds, c.groups, c.drifted,
-                  c.unsettled, context.generation, context.now);
+                  c.unsettled, context.generation, context.now, c.information_retry, c.security_retry,
+                  c.certificates_retry, c.requested);
 }
 
 }  // namespace

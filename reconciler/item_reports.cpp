@@ -3,9 +3,15 @@
 #include <algorithm>
 
 #include "reconciler/build.hpp"
+#include "reconciler/detail/inventory_sources.hpp"
 #include "reconciler/item_planner.hpp"
 
 namespace mooring::reconciler {
+namespace {
+
+constexpr auto kUnknownThere = std::chrono::hours(24 * 7);  // a newer system may know the command
+
+}  // namespace
 
 void ItemPlanner::read_reports() {
   for (const auto& report : snapshot_.observations) {
@@ -48,14 +54,19 @@ void ItemPlanner::read_item_report(KnownItem& item, const Observation& report) {
 
 void ItemPlanner::read_inventory_report(const Observation& report) {
   if (report.status == core::CommandStatus::not_now) return;
-  if (report.request_type == "DeviceInformation") {
-    plan_.row.information_at = report.at;
-    if (report.status != core::CommandStatus::acknowledged) return;
-    if (!report.body.empty()) plan_.new_facts = report.body;
-    if (!report.build.empty()) note_build(report.build);
+  const auto* source = detail::find_source(report.request_type);
+  if (source == nullptr) return read_profile_list(report);
+  auto& row = plan_.row;
+  if (report.status != core::CommandStatus::acknowledged) {
+    const bool unknown_there = classify(report.status, report.error_chain) == ErrorClass::impossible;
+    row.*source->retry_at =
+        context_.now + (unknown_there ? kUnknownThere : source->interval_of(context_.policy));
     return;
   }
-  read_profile_list(report);
+  row.*source->at = report.at;
+  (row.*source->retry_at).reset();
+  plan_.*source->answer = report.body;
+  if (!report.build.empty()) note_build(report.build);
 }
 
 void ItemPlanner::note_build(const std::string& build) {

@@ -36,6 +36,10 @@ void digest(Observation& observation) {
     const auto* answers = report->dict("QueryResponses");
     const auto* build = answers == nullptr ? nullptr : answers->string("BuildVersion");
     if (build != nullptr) observation.build = *build;
+  } else if (report && observation.request_type == "SecurityInfo") {
+    digested = director::security_from_report(*report);
+  } else if (report && observation.request_type == "CertificateList") {
+    digested = director::certificates_from_report(*report);
   }
   if (digested) {
     observation.body = std::move(*digested);

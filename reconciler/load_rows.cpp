@@ -33,6 +33,10 @@ DeviceRow read_row(const pg::Row& row) {
   r.groups_seen = row.int64(25);
   r.drifted = row.get<std::int32_t>(26);
   r.unsettled = row.get<std::int32_t>(27);
+  r.information_retry_at = row.get<std::optional<Time>>(32);
+  r.security_retry_at = row.get<std::optional<Time>>(33);
+  r.certificates_retry_at = row.get<std::optional<Time>>(34);
+  r.requested_at = row.get<std::optional<Time>>(35);
   return r;
 }
 

@@ -62,6 +62,9 @@ void Planner::forget() {
   row.information_at.reset();
   row.security_at.reset();
   row.certificates_at.reset();
+  row.information_retry_at.reset();
+  row.security_retry_at.reset();
+  row.certificates_retry_at.reset();
   row.build_seen.reset();
   row.groups_seen = 0;
   row.pushes = 0;

@@ -22,7 +22,9 @@ struct PassContext {
   bool facts_decide = false;    ///< New facts of a device bring another look at what it should hold.
   Policy policy;
   std::int32_t profile_list_payload = 0;
-  std::int32_t device_information_payload = 0;
+  std::int32_t device_information_payload = 0;  ///< For any device; see information_queries.hpp.
+  std::int32_t security_info_payload = 0;
+  std::int32_t certificate_list_payload = 0;
   /// When a device may have an item that makes it ask for a certificate; each call takes one turn. Empty: no
   /// limit.
   std::function<Time(std::int32_t item, std::int32_t version)> certificate_turn = {};
@@ -52,8 +54,11 @@ struct Plan {
   std::vector<CancelledCommand> cancels;
   std::vector<ItemRecord> before;  ///< As loaded; with `after` this tells how the counters move.
   std::vector<ItemRecord> after;
-  std::optional<std::string> new_list;   ///< Encoded ObservedProfiles, only where it changed.
-  std::optional<std::string> new_facts;  ///< QueryResponses as JSON.
+  std::optional<std::string> new_list;  ///< Encoded ObservedProfiles, only where it changed.
+  // Answers as JSON, see director/inventory.hpp.
+  std::optional<std::string> new_facts;
+  std::optional<std::string> new_security;
+  std::optional<std::string> new_certificates;
   bool forget_list = false;
   std::vector<std::int64_t> pushes;  ///< Enrollments to wake.
   bool push_urgent = false;          ///< Somebody waits before the device: it enrolled just now.

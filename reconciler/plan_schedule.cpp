@@ -34,11 +34,12 @@ void Planner::schedule(const ItemPlanner& planner) {
     row.next_push_at.reset();
   }
   Time next = next_list_at(planner);
+  for (const auto& source : inventory_sources()) next = std::min(next, next_source_at(planner, source));
   for (const auto& when : {planner.next_check(), row.next_push_at}) {
     if (when) next = std::min(next, *when);
   }
   row.due_at = std::max(next, context_.now + std::chrono::milliseconds(1));
-  if (plan_.new_facts && context_.facts_decide) {
+  if ((plan_.new_facts || plan_.new_security) && context_.facts_decide) {
     row.groups_seen = 0;
     row.due_at = context_.now;
   }

@@ -12,7 +12,11 @@ namespace mooring::reconciler {
 
 struct Policy {
   Duration inventory_interval = std::chrono::hours(6);  ///< Between two ProfileLists of a device, +-10 %.
-  Duration retry_base = std::chrono::minutes(1);        ///< Before the second attempt; grows fourfold.
+  // Of the other lists; 0: as inventory_interval.
+  Duration information_interval{};
+  Duration security_interval{};
+  Duration certificates_interval{};
+  Duration retry_base = std::chrono::minutes(1);  ///< Before the second attempt; grows fourfold.
   Duration retry_max = std::chrono::hours(6);
   int attempts = 5;  ///< Commands for one version before it counts as failed; of errors that may pass.
   int repairs = 5;   ///< Drifts of a verified item within the window.

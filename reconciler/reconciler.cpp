@@ -10,6 +10,7 @@
 #include "reconciler/certificate_turns.hpp"
 #include "reconciler/claim.hpp"
 #include "reconciler/commit.hpp"
+#include "reconciler/information_queries.hpp"
 #include "reconciler/load.hpp"
 
 namespace mooring::reconciler {
@@ -48,12 +49,13 @@ Reconciler::~Reconciler() { stop(); }
 
 Result<> Reconciler::prepare(pg::Connection& connection) {
   try {
-    const std::string list = director::profile_list_inventory_command();
-    const std::string information = director::device_information_command();
-    profile_list_payload_ =
-        core::store_payload(connection, {.body = list, .request_type = "ProfileList"}, clock_.now());
-    device_information_payload_ = core::store_payload(
-        connection, {.body = information, .request_type = "DeviceInformation"}, clock_.now());
+    const auto store = [&](const std::string& command, const char* request_type) {
+      return core::store_payload(connection, {.body = command, .request_type = request_type}, clock_.now());
+    };
+    lists_.profile_list = store(director::profile_list_inventory_command(), "ProfileList");
+    lists_.device_information = store(director::device_information_command(), "DeviceInformation");
+    lists_.security_info = store(director::security_info_command(), "SecurityInfo");
+    lists_.certificate_list = store(director::certificate_list_command(), "CertificateList");
     return {};
   } catch (const pg::SqlError& error) {
     return std::unexpected(pg::to_error(error));
@@ -84,8 +86,10 @@ void Reconciler::ring() {
 PassContext Reconciler::context() const {
   return {.now = clock_.now(),
           .policy = options_.policy,
-          .profile_list_payload = profile_list_payload_,
-          .device_information_payload = device_information_payload_,
+          .profile_list_payload = lists_.profile_list,
+          .device_information_payload = lists_.device_information,
+          .security_info_payload = lists_.security_info,
+          .certificate_list_payload = lists_.certificate_list,
           .on_move = options_.on_move};
 }
 
@@ -189,6 +193,7 @@ void Reconciler::plan_batch(pg::Connection& connection, Pass& work) {
   work.plans.reserve(batch.snapshots.size());
   for (const auto& snapshot : batch.snapshots) work.plans.push_back(plan(snapshot, shared));
   turns.store();
+  choose_queries(connection, work.plans, shared.now);
   reached(Stage::planned);
   commit(connection, work.plans, shared);
   commit_unchanged(connection, batch.unchanged, batch.generation, batch.groups);

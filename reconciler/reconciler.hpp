@@ -85,8 +85,13 @@ class Reconciler {
   Logger& log_;
   Metrics& metrics_;
   Declarations declarations_;  ///< Used by one pass at a time.
-  std::int32_t profile_list_payload_ = 0;
-  std::int32_t device_information_payload_ = 0;
+  struct ListPayloads {
+    std::int32_t profile_list = 0;
+    std::int32_t device_information = 0;
+    std::int32_t security_info = 0;
+    std::int32_t certificate_list = 0;
+  };
+  ListPayloads lists_;
 
   prometheus::Counter& succeeded_;
   prometheus::Counter& failed_;

@@ -38,9 +38,14 @@ struct DeviceRow {
   std::int16_t counted = 0;  ///< In the totals: 0 not yet, 1 as known, 2 as enrolled too.
   std::optional<Time> changed_at;
   std::optional<Time> converged_at;
+  // When it last answered, and before when a source that it refused is not asked again.
   std::optional<Time> information_at;
   std::optional<Time> security_at;
   std::optional<Time> certificates_at;
+  std::optional<Time> information_retry_at;
+  std::optional<Time> security_retry_at;
+  std::optional<Time> certificates_retry_at;
+  std::optional<Time> requested_at;  ///< When any of its lists was last asked for.
   std::optional<Time> next_push_at;
   std::optional<Time> paused_until;       ///< This device alone. A pass reads it and never writes it.
   std::optional<std::string> build_seen;  ///< The highest build that its items were sent for.
@@ -69,7 +74,7 @@ struct Observation {
   std::int32_t item = core::kInventoryItem;
   std::optional<std::int32_t> version;  ///< Set for installs.
   std::vector<core::ErrorChainItem> error_chain;
-  std::string body;        ///< As the director keeps it: encoded ObservedProfiles, or facts as JSON.
+  std::string body;        ///< As the director keeps it: encoded ObservedProfiles, or JSON.
   std::string build = {};  ///< BuildVersion, where the report has it.
 };
 

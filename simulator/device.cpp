@@ -81,6 +81,25 @@ plist::Dict Device::check_out() const { return message("CheckOut"); }
 
 plist::Dict Device::idle_report() const { return {{"Status", "Idle"}, {"UDID", identity_.udid}}; }
 
+plist::Dict Device::token_update(std::string_view user) const {
+  auto dict = message("TokenUpdate");
+  const auto& who = users_.find(user)->second;
+  dict.set("UserID", who.id);
+  dict.set("UserShortName", who.short_name);
+  dict.set("UserLongName", "User " + who.short_name);
+  dict.set("NotOnConsole", !who.logged_in);
+  dict.set("Token", plist::Data{who.push_token});
+  dict.set("PushMagic", who.push_magic);
+  return dict;
+}
+
+plist::Dict Device::idle_report(std::string_view user) const {
+  auto dict = idle_report();
+  dict.set("UserID", users_.find(user)->second.id);
+  dict.set("UserShortName", std::string(user));
+  return dict;
+}
+
 bool Device::connect(Time now) {
   if (!online(now)) return false;
   if (random_.chance(options_.behaviour.offline_probability)) {
@@ -98,7 +117,8 @@ bool Device::connect(Time now) {
   return true;
 }
 
-std::optional<plist::Dict> Device::respond(const plist::Dict& envelope, Time now) {
+std::optional<plist::Dict> Device::respond(const plist::Dict& envelope, Time now, std::string_view user) {
+  active_ = user.empty() ? nullptr : this->user(user);
   const auto* uuid = envelope.string("CommandUUID");
   const auto* command = envelope.dict("Command");
   plist::Dict report;
@@ -110,6 +130,11 @@ std::optional<plist::Dict> Device::respond(const plist::Dict& envelope, Time now
   }
   report.set("CommandUUID", uuid == nullptr ? std::string() : *uuid);
   report.set("UDID", identity_.udid);
+  if (active_ != nullptr) {
+    report.set("UserID", active_->id);
+    report.set("UserShortName", active_->short_name);
+  }
+  active_ = nullptr;
   const bool lost = random_.chance(options_.behaviour.lost_answer_probability);
   if (lost) return std::nullopt;
   return report;
@@ -157,8 +182,27 @@ void Device::update_os(std::string version, std::string build) {
   identity_.build_version = std::move(build);
 }
 
+User& Device::add_user(const std::string& short_name) {
+  User user{.id = random_uuid(random_),
+            .short_name = short_name,
+            .push_token = bytes_from(random_, 32),
+            .push_magic = random_uuid(random_)};
+  return users_.insert_or_assign(short_name, std::move(user)).first->second;
+}
+
+void Device::remove_user(std::string_view short_name) {
+  const auto found = users_.find(short_name);
+  if (found != users_.end()) users_.erase(found);
+}
+
+User* Device::user(std::string_view short_name) {
+  const auto found = users_.find(short_name);
+  return found == users_.end() ? nullptr : &found->second;
+}
+
 void Device::wipe() {
   store_.clear();
+  users_.clear();
   enrolled_ = false;
   awaiting_configuration_ = options_.awaiting_configuration;
   new_push_details();
@@ -166,6 +210,7 @@ void Device::wipe() {
 
 void Device::unenroll() {
   store_.remove_managed();
+  for (auto& [name, user] : users_) user.store.remove_managed();
   enrolled_ = false;
 }
 

@@ -50,6 +50,18 @@ struct InstallRecord {
   bool landed = false;  ///< false: refused, or acknowledged without effect.
 };
 
+/// Somebody with an account on the device: an MDM channel and profiles of their own.
+struct User {
+  std::string id;  ///< UserID.
+  std::string short_name;
+  bool logged_in = true;  ///< Only then the channel connects.
+  std::string push_token;
+  std::string push_magic;
+  ProfileStore store;
+  std::map<std::string, int> installs;  ///< Executions of InstallProfile by PayloadIdentifier.
+  std::map<std::string, int> removals;  ///< RemoveProfile that removed, likewise.
+};
+
 class Device {
  public:
   Device(Identity identity, DeviceOptions options);
@@ -63,6 +75,9 @@ class Device {
   plist::Dict token_update();
   plist::Dict check_out() const;
   plist::Dict idle_report() const;
+  // On the channel of a user, who must be there.
+  plist::Dict token_update(std::string_view user) const;
+  plist::Dict idle_report(std::string_view user) const;
 
   /// The device wants to connect: decides whether it is in reach, and what its user did meanwhile. false: not
   /// now, it is offline.
@@ -74,7 +89,9 @@ class Device {
 
   /// Executes one command ({CommandUUID, Command}) and answers with a report; nullopt: executed, but the
   /// connection dropped before the answer.
-  std::optional<plist::Dict> respond(const plist::Dict& command_envelope, Time now);
+  /// `user`: on whose channel it came; empty for the device's own.
+  std::optional<plist::Dict> respond(const plist::Dict& command_envelope, Time now,
+                                     std::string_view user = {});
   /// Drawn for each report: true where it goes out a second time.
   bool repeats_report() { return random_.chance(options_.behaviour.duplicate_report_probability); }
 
@@ -83,6 +100,13 @@ class Device {
   bool user_removes_profile(std::string_view identifier);
   Result<> user_installs_profile(std::string_view bytes);  ///< A foreign profile, not managed by MDM.
   void update_os(std::string version, std::string build);
+  User& add_user(const std::string& short_name);
+  void remove_user(std::string_view short_name);  ///< With all that is theirs.
+  User* user(std::string_view short_name);        ///< nullptr where there is none.
+  const std::map<std::string, User, std::less<>>& users() const { return users_; }  ///< By short name.
+  /// From now on DeviceInformation answers a query with this, or SecurityInfo has it under a key.
+  void tell(std::string query, plist::Value value) { told_.set(std::move(query), std::move(value)); }
+  void tell_security(std::string key, plist::Value value) { security_.set(std::move(key), std::move(value)); }
   /// Back to the factory: nothing is installed, the device is no longer enrolled and has new push details.
   void wipe();
   /// The enrollment is removed (by the user, by CheckOut, or because the server said so), and with it what
@@ -126,11 +150,17 @@ class Device {
   plist::Dict message(const char* type) const;
   void new_push_details();
   plist::Dict facts() const;  ///< Every answer to DeviceInformation that any platform gives.
+  ProfileStore& store() { return active_ == nullptr ? store_ : active_->store; }
+  plist::Dict install_for_user(InstalledProfile profile);
 
   Identity identity_;
   DeviceOptions options_;
   Random random_;
   ProfileStore store_;
+  std::map<std::string, User, std::less<>> users_;
+  User* active_ = nullptr;  ///< Whose command is being executed; nullptr: the device's.
+  plist::Dict told_;
+  plist::Dict security_;
   std::string push_token_;
   std::string push_magic_;
   bool enrolled_ = false;

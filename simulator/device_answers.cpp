@@ -30,6 +30,8 @@ plist::Dict security_of_mac() {
           {"IsRecoveryLockEnabled", false},
           {"BootstrapTokenAllowedForAuthentication", "allowed"},
           {"FirewallSettings", firewall_settings()},
+          {"FirmwarePasswordStatus",
+           plist::Dict{{"PasswordExists", false}, {"ChangePending", false}, {"AllowOroms", true}}},
           {"SecureBoot", plist::Dict{{"SecureBootLevel", "full"}, {"ExternalBootLevel", "disallowed"}}},
           {"ManagementStatus", plist::Dict{{"EnrolledViaDEP", false},
                                            {"UserApprovedEnrollment", true},
@@ -73,6 +75,7 @@ plist::Dict Device::install_profile(const plist::Dict& command, const std::strin
     return failed("Error", kProfileMalformed, "MCProfileErrorDomain",
                   "The profile is malformed: " + profile.error().message);
   }
+  if (active_ != nullptr) return install_for_user(std::move(*profile));
   const auto& behaviour = options_.behaviour;
   const bool refused = behaviour.refuse.contains(profile->identifier);
   const bool landed = !refused && !behaviour.ack_without_effect.contains(profile->identifier);
@@ -87,53 +90,93 @@ plist::Dict Device::install_profile(const plist::Dict& command, const std::strin
   return acknowledged();
 }
 
+plist::Dict Device::install_for_user(InstalledProfile profile) {
+  ++active_->installs[profile.identifier];
+  if (options_.behaviour.refuse.contains(profile.identifier)) {
+    return failed("Error", kInstallationFailed, "MCInstallationErrorDomain",
+                  "The profile \"" + profile.identifier + "\" could not be installed.");
+  }
+  profile.managed = true;
+  active_->store.install(std::move(profile));
+  return acknowledged();
+}
+
 plist::Dict Device::remove_profile(const plist::Dict& command, const std::string&, Time) {
   const auto identifier = *command.string("Identifier");
-  const auto* profile = store_.find(identifier);
+  const auto* profile = store().find(identifier);
   // A profile that the user installed is none of MDM's: to MDM it does not exist.
   if (profile == nullptr || !profile->managed) {
     return failed("Error", kProfileNotInstalled, "MCMDMErrorDomain",
                   "The profile \"" + identifier + "\" is not installed.");
   }
-  store_.remove(identifier);
-  ++removals_[identifier];
+  store().remove(identifier);
+  ++(active_ == nullptr ? removals_ : active_->removals)[identifier];
   return acknowledged();
 }
 
 plist::Dict Device::profile_list(const plist::Dict& command, const std::string&, Time) {
   auto report = acknowledged();
-  report.set("ProfileList", store_.listing(command.boolean("ManagedOnly").value_or(false), target()));
+  report.set("ProfileList", store().listing(command.boolean("ManagedOnly").value_or(false), target()));
   return report;
 }
 
 plist::Dict Device::certificate_list(const plist::Dict&, const std::string&, Time) {
   auto report = acknowledged();
-  report.set("CertificateList", store_.certificates());
+  report.set("CertificateList", store().certificates());
   return report;
 }
 
 plist::Dict Device::facts() const {
-  return {{"UDID", identity_.udid},
-          {"SerialNumber", identity_.serial},
-          {"DeviceName", identity_.device_name},
-          {"OSVersion", identity_.os_version},
-          {"BuildVersion", identity_.build_version},
-          {"Model", identity_.model},
-          {"ModelName", identity_.model_name},
-          {"ProductName", identity_.product_name},
-          {"DeviceCapacity", 494.4},
-          {"AvailableDeviceCapacity", 250.5},
-          {"BatteryLevel", 0.75},
-          {"IsSupervised", true},
-          {"IsAppleSilicon", true},
-          {"IsActivationLockEnabled", false},
-          {"IsMDMLostModeEnabled", false},
-          {"AwaitingConfiguration", awaiting_configuration_},
-          {"HostName", identity_.serial + ".example.com"},
-          {"LocalHostName", identity_.serial},
-          {"WiFiMAC", "f0:18:98:00:00:01"},
-          {"BluetoothMAC", "f0:18:98:00:00:02"}};
+  plist::Dict facts{{"UDID", identity_.udid},
+                    {"SerialNumber", identity_.serial},
+                    {"DeviceName", identity_.device_name},
+                    {"OSVersion", identity_.os_version},
+                    {"BuildVersion", identity_.build_version},
+                    {"Model", identity_.model},
+                    {"ModelName", identity_.model_name},
+                    {"ProductName", identity_.product_name},
+                    {"DeviceCapacity", 494.4},
+                    {"AvailableDeviceCapacity", 250.5},
+                    {"BatteryLevel", 0.75},
+                    {"IsSupervised", true},
+                    {"IsAppleSilicon", true},
+                    {"IsActivationLockEnabled", false},
+                    {"IsMDMLostModeEnabled", false},
+                    {"AwaitingConfiguration", awaiting_configuration_},
+                    {"HostName", identity_.serial + ".example.com"},
+                    {"LocalHostName", identity_.serial},
+                    {"WiFiMAC", "f0:18:98:00:00:01"},
+                    {"BluetoothMAC", "f0:18:98:00:00:02"},
+                    {"SystemIntegrityProtectionEnabled", true},
+                    {"OSUpdateSettings", plist::Dict{{"AutoCheckEnabled", true},
+                                                     {"AutomaticAppInstallationEnabled", false},
+                                                     {"AutomaticOSInstallationEnabled", true},
+                                                     {"AutomaticSecurityUpdatesEnabled", true},
+                                                     {"BackgroundDownloadEnabled", true},
+                                                     {"CatalogURL", "https://swscan.apple.com/"},
+                                                     {"IsDefaultCatalog", true},
+                                                     {"PerformPeriodicCheck", true},
+                                                     {"PreviousScanDate", plist::Date{1'790'000'000}},
+                                                     {"PreviousScanResult", "0"}}}};
+  for (const auto& [query, value] : told_) facts.set(query, value);
+  return facts;
 }
+
+namespace {
+
+/// What of an answer exists on a device: a newer system no longer says everything.
+plist::Value available_part(const schema::Key& key, const plist::Value& value, const schema::Target& target) {
+  const auto* dict = value.as<plist::Dict>();
+  if (dict == nullptr || key.keys.empty()) return value;
+  plist::Dict part;
+  for (const auto& [name, member] : *dict) {
+    const auto* known = key.find(name);
+    if (known == nullptr || schema::available_to(known->supports, target)) part.set(name, member);
+  }
+  return part;
+}
+
+}  // namespace
 
 plist::Dict Device::device_information(const plist::Dict& command, const std::string&, Time) {
   const auto* responses =
@@ -144,7 +187,8 @@ plist::Dict Device::device_information(const plist::Dict& command, const std::st
     const auto* name = query.as<std::string>();
     const auto* value = name == nullptr ? nullptr : known.find(*name);
     const auto* key = value == nullptr ? nullptr : responses->find(*name);
-    if (key != nullptr && schema::available_to(key->supports, target())) answer.set(*name, *value);
+    if (key != nullptr && schema::available_to(key->supports, target()))
+      answer.set(*name, available_part(*key, *value, target()));
   }
   auto report = acknowledged();
   report.set("QueryResponses", std::move(answer));
@@ -153,7 +197,9 @@ plist::Dict Device::device_information(const plist::Dict& command, const std::st
 
 plist::Dict Device::security_info(const plist::Dict&, const std::string&, Time) {
   auto report = acknowledged();
-  report.set("SecurityInfo", identity_.platform == Platform::mac ? security_of_mac() : security_of_mobile());
+  auto info = identity_.platform == Platform::mac ? security_of_mac() : security_of_mobile();
+  for (const auto& [key, value] : security_) info.set(key, value);
+  report.set("SecurityInfo", std::move(info));
   return report;
 }
 

@@ -81,6 +81,7 @@ Task<Result<>> Session::check_in(plist::Dict message) {
 }
 
 Task<Result<>> Session::enroll() {
+  if (!options_.user.empty()) co_return co_await update_token();
   auto authenticated = co_await check_in(device_.authenticate());
   if (!authenticated) co_return authenticated;
   auto updated = co_await check_in(device_.token_update());
@@ -88,7 +89,10 @@ Task<Result<>> Session::enroll() {
   co_return updated;
 }
 
-Task<Result<>> Session::update_token() { co_return co_await check_in(device_.token_update()); }
+Task<Result<>> Session::update_token() {
+  co_return co_await check_in(options_.user.empty() ? device_.token_update()
+                                                    : device_.token_update(options_.user));
+}
 
 Task<Result<>> Session::check_out() {
   auto message = device_.check_out();
@@ -108,7 +112,8 @@ void Session::count(const plist::Dict& command, const plist::Dict& report, Sessi
 
 Task<Result<SessionOutcome>> Session::run() {
   SessionOutcome outcome;
-  auto reply = co_await send(device_.idle_report(), false);
+  auto reply = co_await send(
+      options_.user.empty() ? device_.idle_report() : device_.idle_report(options_.user), false);
   while (reply && !reply->empty()) {
     if (++outcome.commands > options_.max_commands) {
       co_return fail(Failure::internal, "session.endless", "The server does not stop sending commands.");
@@ -116,7 +121,7 @@ Task<Result<SessionOutcome>> Session::run() {
     const auto command = plist::parse_dict(*reply);
     if (!command) co_return std::unexpected(command.error());
     if (options_.observer) options_.observer(Direction::to_device, *command);
-    const auto report = device_.respond(*command, clock_.now());
+    const auto report = device_.respond(*command, clock_.now(), options_.user);
     if (!report) {
       outcome.lost = true;
       transport_.drop();

@@ -46,6 +46,7 @@ using Observer = std::function<void(Direction, const plist::Dict&)>;
 struct SessionOptions {
   std::string path = "/mdm";
   std::string check_in_path;  ///< Where check-ins go; empty: `path`.
+  std::string user;           ///< On whose channel; empty: the device's own.
   Observer observer;
   std::size_t max_commands = 10000;  ///< Beyond, the server is taken to be in a loop: session.endless.
 };
@@ -70,7 +71,7 @@ class Session {
   /// All references must outlive the session.
   Session(Device& device, Transport& transport, const Clock& clock, SessionOptions options = {});
 
-  Task<Result<>> enroll();        ///< Authenticate, TokenUpdate.
+  Task<Result<>> enroll();        ///< Authenticate, TokenUpdate; of a user TokenUpdate alone.
   Task<Result<>> update_token();  ///< TokenUpdate alone.
   Task<Result<>> check_out();     ///< CheckOut; the device is no longer enrolled, whatever the server says.
   /// Idle, then each command that the server offers until it offers none.

@@ -84,6 +84,7 @@ struct Endpoint {
 std::span<const Endpoint> profile_endpoints();
 std::span<const Endpoint> assignment_endpoints();
 std::span<const Endpoint> condition_endpoints();
+std::span<const Endpoint> fact_endpoints();
 std::span<const Endpoint> group_endpoints();
 std::span<const Endpoint> device_endpoints();
 std::span<const Endpoint> device_state_endpoints();

@@ -5,6 +5,7 @@
 
 #include <vector>
 
+#include "reconciler/detail/inventory_sources.hpp"
 #include "reconciler/item_planner.hpp"
 
 namespace mooring::reconciler::detail {
@@ -28,8 +29,12 @@ class Planner {
 
   bool list_is_due(const ItemPlanner& planner) const;
   Time list_due_at(const ItemPlanner& planner) const;
+  Time source_due_at(const InventorySource& source) const;
+  bool source_is_due(const InventorySource& source, Duration early) const;
   void request_inventory(ItemPlanner& planner);
   Time next_list_at(const ItemPlanner& planner) const;
+  Time next_source_at(const ItemPlanner& planner, const InventorySource& source) const;
+  bool is_asked_for(const ItemPlanner& planner, std::string_view request_type) const;
 
   void schedule(const ItemPlanner& planner);
   void await_people();

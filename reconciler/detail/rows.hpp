@@ -15,7 +15,8 @@ namespace mooring::reconciler::detail {
   "r.next_push_at, r.desired_hash, r.counted, r.security_at, r.certificates_at, r.paused_until, "       \
   "r.build_seen, "                                                                                      \
   "r.groups_seen, r.drifted, r.unsettled, r.list_event, r.list_at, r.inventory_failures, "              \
-  "r.inventory_retry_at "
+  "r.inventory_retry_at, r.information_retry_at, r.security_retry_at, r.certificates_retry_at, "        \
+  "r.requested_at "
 DeviceRow read_row(const pg::Row& row);
 ListState read_own_list(const pg::Row& row);
 

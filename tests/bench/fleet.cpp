@@ -38,9 +38,9 @@ from devices order by id)"};
 constexpr pg::Statement kReconcile{"bench_reconcile", R"(
 insert into reconcile (device_id, due_at, marks, handled, seen_generation, generation, converged_generation,
                        commands_made, reset_mark, changed_at, converged_at, list_event, list_at, information_at,
-                       desired_hash, counted)
+                       security_at, certificates_at, desired_hash, counted)
 select id, $1 + make_interval(secs => 21600 * (0.9 + 0.2 * (id * 7919 % 10007) / 10007.0)), 26, 26,
-       (select generation from declaration_state), 1, 1, $3, 1, $1, $1, id * 30, $1, $1, $2, 2
+       (select generation from declaration_state), 1, 1, $3, 1, $1, $1, id * 30, $1, $1, $1, $1, $2, 2
 from devices order by id)"};
 constexpr pg::Statement kItems{"bench_items", R"(
 insert into device_items (device_id, item_id, version_id, installed_version, state, intent, attempts, installed,

@@ -27,8 +27,8 @@ class FairPush : public test::PushTest {
     seen("timestamptz '2026-09-01'", "true");
     seen("timestamptz '" + to_rfc3339(world.clock.now()) + "'", "id > 600");
     world.db.connection().script(
-        "insert into reconcile (device_id, due_at, handled, list_at, information_at) select id, far, 1, far, "
-        "far "
+        "insert into reconcile (device_id, due_at, handled, list_at, information_at, security_at, "
+        "certificates_at) select id, far, 1, far, far, far, far "
         "from devices, (select now() + interval '20 years' as far) f");
     auto slow = options();
     slow.rate = 1;

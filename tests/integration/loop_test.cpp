@@ -231,7 +231,7 @@ TEST_F(Loop, PassesWithoutNewsSendNothingAgain) {
     world.db.connection().script("update reconcile set marks = marks + 1, due_at = least(due_at, now())");
     world.reconcile();
   }
-  EXPECT_EQ(world.number("select count(*) from commands"), 2) << "one ProfileList, one DeviceInformation";
+  EXPECT_EQ(world.number("select count(*) from commands"), 4) << "each list once";
 }
 
 // covers: state.R5
@@ -540,7 +540,7 @@ TEST_F(Loop, TwoPassesNeverHoldTheSameDevice) {
   EXPECT_EQ(world.number("select count(*) from commands"), 0) << "someone else holds it";
   other.script("rollback");
   world.reconcile();
-  EXPECT_EQ(world.number("select count(*) from commands"), 2);
+  EXPECT_EQ(world.number("select count(*) from commands"), 4);
 }
 
 TEST_F(Loop, AListThatCannotBeReadRemovesAndRepairsNothing) {

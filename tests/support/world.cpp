@@ -54,7 +54,11 @@ std::string profile(const std::string& identifier, const std::string& value) {
 /// Straight into the endpoint's handlers; watches that what passes satisfies Apple's schema.
 class World::EndpointTransport final : public simulator::Transport {
  public:
-  EndpointTransport(World& world, const simulator::Device& device) : world_(world), device_(device) {}
+  /// `user_channel`: it speaks for one of the device's users.
+  EndpointTransport(World& world, const simulator::Device& device, bool user_channel = false)
+      : world_(world), device_(device), target_(device.target()) {
+    target_.user_channel = user_channel;
+  }
 
   Task<Result<http::Response>> put(std::string path, std::string content_type, std::string body) override {
     http::Request request;
@@ -77,11 +81,11 @@ class World::EndpointTransport final : public simulator::Transport {
       if (command == nullptr) return;
       if (const auto* uuid = message.string("CommandUUID"))
         last_type_[*uuid] = *command->string("RequestType");
-      problems = schema.check_request(*command, device_.target());
+      problems = schema.check_request(*command, target_);
     } else if (message.string("MessageType") != nullptr) {
-      problems = schema.check_checkin(message, device_.target());
+      problems = schema.check_checkin(message, target_);
     } else if (const auto* uuid = message.string("CommandUUID")) {
-      problems = schema.check_report(last_type_[*uuid], message, device_.target());
+      problems = schema.check_report(last_type_[*uuid], message, target_);
     }
     if (!problems.empty()) world_.schema_problems.push_back(schema::to_string(problems));
   }
@@ -89,6 +93,7 @@ class World::EndpointTransport final : public simulator::Transport {
  private:
   World& world_;
   const simulator::Device& device_;
+  schema::Target target_;
   std::map<std::string, std::string> last_type_;
 };
 
@@ -157,12 +162,21 @@ void World::enroll(simulator::Device& device) {
   must(run(session.enroll()));
 }
 
-simulator::SessionOutcome World::connect(simulator::Device& device) {
+void World::enroll_user(simulator::Device& device, const std::string& short_name) {
+  if (device.user(short_name) == nullptr) device.add_user(short_name);
+  EndpointTransport transport(*this, device, true);
+  simulator::SessionOptions options{.user = short_name};
+  options.observer = [&](auto direction, const auto& dict) { transport.watch(direction, dict); };
+  simulator::Session session(device, transport, clock, options);
+  must(run(session.enroll()));
+}
+
+simulator::SessionOutcome World::connect(simulator::Device& device, const std::string& user) {
   if (!device.connect(clock.now())) return {};
-  EndpointTransport transport(*this, device);
-  simulator::Session session(device, transport, clock, {.observer = [&](auto direction, const auto& dict) {
-                               transport.watch(direction, dict);
-                             }});
+  EndpointTransport transport(*this, device, !user.empty());
+  simulator::SessionOptions options{.user = user};
+  options.observer = [&](auto direction, const auto& dict) { transport.watch(direction, dict); };
+  simulator::Session session(device, transport, clock, options);
   return must(run(session.run()));
 }
 
@@ -225,7 +239,10 @@ bool World::try_reconcile() {
 void World::settle(simulator::Device& device, int rounds) {
   for (int i = 0; i < rounds; ++i) {
     const auto passes = reconcile();
-    const auto outcome = connect(device);
+    auto outcome = connect(device);
+    for (const auto& [name, user] : device.users()) {
+      if (user.logged_in) outcome += connect(device, name);
+    }
     if (passes == 0 && outcome.commands == 0) return;
   }
 }
@@ -295,12 +312,13 @@ std::int64_t World::device_id(const simulator::Device& device) {
   return number(fmt::format("select id from devices where udid = '{}'", device.identity().udid));
 }
 
-std::string World::state(const simulator::Device& device, const std::string& name) {
+std::string World::state(const simulator::Device& device, const std::string& name, const std::string& user) {
   const auto number_text =
-      text(fmt::format("select s.state from device_items s join items i on i.id = s.item_id where "
-                       "s.device_id = {} and i.name = '{}' "
+      text(fmt::format("select s.state from device_items s join items i on i.id = s.item_id "
+                       "left join enrollments e on e.id = s.channel_id where "
+                       "s.device_id = {} and i.name = '{}' and coalesce(e.user_short_name, '') = '{}' "
                        "order by i.id desc limit 1",
-                       device_id(device), name));
+                       device_id(device), name, user));
   if (number_text.empty()) return "none";
   return std::string(reconciler::name_of(static_cast<reconciler::ItemState>(std::stoi(number_text))));
 }

@@ -48,7 +48,9 @@ class World {
   void enroll(simulator::Device& device);
   /// One connection: Idle, and whatever the server hands out. Every property list is held against Apple's
   /// schema.
-  simulator::SessionOutcome connect(simulator::Device& device);
+  simulator::SessionOutcome connect(simulator::Device& device, const std::string& user = {});
+  /// Adds a user where there is none of that name, and opens their channel.
+  void enroll_user(simulator::Device& device, const std::string& short_name);
   /// One message as it is; the endpoint's answer.
   http::Response put(const std::string& path, const plist::Dict& message);
   http::Response put_bytes(const std::string& path, const std::string& body,
@@ -68,7 +70,8 @@ class World {
   std::size_t reconcile();
   /// As reconcile, on a connection of its own; false where a pass failed.
   bool try_reconcile();
-  /// Passes and connections in turn, `rounds` times at most, until a round changes nothing.
+  /// Passes and connections (of the device and of its users who are logged in) in turn, `rounds` times at
+  /// most, until a round changes nothing.
   void settle(simulator::Device& device, int rounds = 12);
   void advance(Duration by) { clock.advance(by); }
   reconciler::PassContext pass_context() const { return reconciler_.context(); }
@@ -94,8 +97,8 @@ class World {
   std::int64_t number(const std::string& sql);
   std::string text(const std::string& sql);
   std::int64_t device_id(const simulator::Device& device);
-  /// name_of(state) of a declared profile on a device; "none" where there is no record.
-  std::string state(const simulator::Device& device, const std::string& name);
+  /// name_of(state) of a declared profile on a device, or for a user on it; "none" where there is no record.
+  std::string state(const simulator::Device& device, const std::string& name, const std::string& user = {});
 
   TestDatabase db;
   ManualClock clock;

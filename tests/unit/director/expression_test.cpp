@@ -11,8 +11,8 @@ Facts known_facts() {
   facts.set("platform", std::string("macOS"));
   facts.set("os_version", std::string("14.10"));
   facts.set("serial_number", std::string("C02XK1JYJG5J"));
-  facts.add_information(
-      R"({"IsSupervised": true, "DeviceCapacity": 494.4, "BatteryLevel": "full", "Unheard": 1})");
+  facts.add(FactSource::information,
+            R"({"IsSupervised": true, "DeviceCapacity": 494.4, "BatteryLevel": "full", "Unheard": 1})");
   facts.add_tag("lab");
   return facts;
 }

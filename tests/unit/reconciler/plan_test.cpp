@@ -169,7 +169,7 @@ TEST(Plan, AResetForgetsEverythingAndAsksForAList) {
   story.record(1, "a", 7, ItemState::verified).installed = true;
   story.snapshot.row.reset_mark = 5;
   const auto plan = story.run();
-  EXPECT_EQ(sent(plan), (Types{"ProfileList", "DeviceInformation"}));
+  EXPECT_EQ(sent(plan), (Types{"ProfileList", "DeviceInformation", "SecurityInfo", "CertificateList"}));
   EXPECT_TRUE(plan.forget_list);
   EXPECT_EQ(plan.after[0].state, ItemState::pending);
   EXPECT_FALSE(plan.after[0].installed);
@@ -213,13 +213,15 @@ TEST(Plan, ASilentDeviceIsLookedAtWhenItIsPushedAgainAndNotInEveryPass) {
   overdue.snapshot.row.information_at = kNow - hours(24 * 9);
   const auto first = overdue.run();
   EXPECT_EQ(sent(first), (Types{"ProfileList", "DeviceInformation"}));
+  EXPECT_EQ(first.row.requested_at, kNow);
   EXPECT_GE(first.row.due_at, kNow + minutes(5));
 
   Story waiting;
   waiting.snapshot.row = first.row;
   waiting.snapshot.own.list = first.list;
-  waiting.snapshot.open = {{.uuid = "list", .payload = kListPayload},
-                           {.uuid = "info", .payload = kInformationPayload}};
+  waiting.snapshot.open = {
+      {.uuid = "list", .payload = kListPayload, .request_type = "ProfileList"},
+      {.uuid = "info", .payload = kInformationPayload, .request_type = "DeviceInformation"}};
   const auto second = waiting.run();
   EXPECT_TRUE(second.commands.empty());
   EXPECT_GE(second.row.due_at, kNow + minutes(5));

@@ -16,6 +16,8 @@ using std::chrono::minutes;
 inline constexpr Time kNow{hours(24 * 20000)};
 inline constexpr std::int32_t kListPayload = 1;
 inline constexpr std::int32_t kInformationPayload = 2;
+inline constexpr std::int32_t kSecurityPayload = 3;
+inline constexpr std::int32_t kCertificatesPayload = 4;
 
 inline std::string identity(int version) {
   return crypto::Uuid::derived("test", std::to_string(version)).text();
@@ -33,6 +35,8 @@ struct Story {
                       .policy = {},
                       .profile_list_payload = kListPayload,
                       .device_information_payload = kInformationPayload,
+                      .security_info_payload = kSecurityPayload,
+                      .certificate_list_payload = kCertificatesPayload,
                       .on_move = expect_step};
   std::vector<Desired> desired;
   std::vector<director::ObservedProfile> list;
@@ -47,7 +51,7 @@ struct Story {
     row.marks = 5;
     row.handled = 4;
     snapshot.own.list = {.event = 100, .at = kNow - minutes(1), .retry_at = std::nullopt};
-    row.information_at = kNow - minutes(1);
+    row.information_at = row.security_at = row.certificates_at = kNow - minutes(1);
   }
 
   static ItemFacts facts(std::int32_t item, const std::string& slot, int version) {
