@@ -9,6 +9,7 @@
 #include "base/encoding.hpp"
 #include "core/queue.hpp"
 #include "director/assignments.hpp"
+#include "director/requirements.hpp"
 
 namespace mooring::director {
 namespace {
@@ -171,6 +172,7 @@ bool delete_profile(pg::Connection& connection, std::string_view name, Time now)
   if (rows.empty()) return false;
   const auto item = rows[0].get<std::int32_t>(0);
   touch_holders(connection, item, now);
+  release_dependents(connection, item, now);
   connection.exec(kDeleteAssignments, item);
   return true;
 }

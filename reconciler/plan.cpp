@@ -48,6 +48,7 @@ Plan Planner::run() {
   finish_ended(planner);
   request_inventory(planner);
   schedule(planner);
+  look_again_for_those_who_wait();
   for (auto& item : items_) plan_.after.push_back(std::move(item.record));
   note_convergence();
   return std::move(plan_);
@@ -149,6 +150,25 @@ const ItemRecord* Planner::heir_of(const KnownItem& ended) const {
     }
   }
   return nullptr;
+}
+
+/// Whatever came into its place, or went, in this pass may be what another item waits for.
+void Planner::look_again_for_those_who_wait() {
+  const auto waits = [](const KnownItem& i) {
+    return i.record.state == ItemState::waiting && i.record.reason == Reason::waits_for_item;
+  };
+  if (std::ranges::none_of(items_, waits)) return;
+  const auto is_at_rest = [](ItemState state) {
+    return state == ItemState::verified || state == ItemState::failed || state == ItemState::quarantined;
+  };
+  const bool moved = std::ranges::any_of(plan_.before, [&](const ItemRecord& before) {
+    const auto now = std::ranges::find(items_, before.item, [](const KnownItem& i) { return i.record.item; });
+    if (now == items_.end()) return true;
+    const auto& record = now->record;
+    return is_at_rest(record.state) && (before.state != record.state || before.version != record.version ||
+                                        before.intent != record.intent);
+  });
+  if (moved) plan_.row.due_at = context_.now;
 }
 
 void Planner::finish_ended(ItemPlanner& planner) {

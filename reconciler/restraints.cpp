@@ -5,6 +5,7 @@
 
 #include "base/crypto/crypto.hpp"
 #include "director/pauses.hpp"
+#include "director/requirements.hpp"
 
 namespace mooring::reconciler {
 namespace {
@@ -28,6 +29,13 @@ std::string hash_of(const Restraints& restraints) {
     fmt::format_to(std::back_inserter(text), "{}/{};", item, number_of(until));
   for (const auto& [item, windows] : restraints.windows)
     fmt::format_to(std::back_inserter(text), "{}/{};", item, director::write_windows(windows));
+  for (const auto& [sign, order] :
+       {std::pair{'<', &restraints.dependents}, {'>', &restraints.requirements}}) {
+    for (const auto& [item, others] : *order) {
+      for (const auto& other : others)
+        fmt::format_to(std::back_inserter(text), "{}{}{};", item, sign, other.item);
+    }
+  }
   const auto digest = crypto::sha256(text);
   return std::string(crypto::bytes_of(digest).substr(0, kRestraintsHash));
 }
@@ -44,6 +52,13 @@ Restraints read_restraints(pg::Connection& connection, Time now) {
   }
   restraints.windows = director::all_windows(connection);
   for (auto& [item, windows] : restraints.windows) director::locate_zones(connection, windows, now);
+  for (auto& each : director::all_requirements(connection)) {
+    if (!each.deleted) {
+      restraints.requirements[each.item].push_back(
+          {.item = each.required, .name = std::move(each.required_name)});
+    }
+    restraints.dependents[each.required].push_back({.item = each.item, .name = std::move(each.item_name)});
+  }
   return restraints;
 }
 

@@ -102,6 +102,7 @@ std::span<const Endpoint> operation_endpoints();
 std::span<const Endpoint> pause_endpoints();
 std::span<const Endpoint> plan_endpoints();
 std::span<const Endpoint> why_endpoints();
+std::span<const Endpoint> requirement_endpoints();
 std::span<const Endpoint> secret_endpoints();
 std::span<const Endpoint> consumer_endpoints();
 std::span<const Endpoint> webhook_endpoints();

@@ -37,6 +37,7 @@ class Planner {
   bool is_asked_for(const ItemPlanner& planner, std::string_view request_type) const;
 
   void schedule(const ItemPlanner& planner);
+  void look_again_for_those_who_wait();
   void await_people();
   Duration push_wait(int n) const;
   void push_now(bool own);

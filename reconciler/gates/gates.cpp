@@ -8,6 +8,7 @@ namespace mooring::reconciler {
 std::span<const Gate> gates() {
   static constexpr std::array kGates{
       &paused_gate,
+      &order_gate,
       &variable_gate,
       &window_gate,
   };

@@ -109,6 +109,8 @@ std::string held_in(const ModelWorld&, const ModelDevice& one, int slot) {
 void check_slot(ModelWorld& world, int index, int slot) {
   const auto& one = world.device(index);
   const auto winner = world.declared.winner(index, slot);
+  // One that waits for ever leaves in its slot what was there.
+  if (winner && !world.declared.is_reachable(index, winner->item)) return;
   const auto held = held_in(world, one, slot);
   const auto wanted = winner ? identity_of(winner->item, slot, winner->value) : std::string();
   // Where nothing is declared, what the user installed stays.

@@ -23,6 +23,8 @@ void Declared::declare(int item, std::int64_t value, Time now) {
 
 void Declared::remove(int item) {
   items_.erase(item);
+  requirements_.erase(item);
+  for (auto& [other, required] : requirements_) required.erase(item);
   std::erase_if(assignments_, [&](const auto& entry) { return entry.first.first == item; });
 }
 
@@ -58,6 +60,30 @@ std::optional<Winner> Declared::winner(int device, int slot) const {
     if (!best || rank > best->first) best = {rank, Winner{item, declared.value}};
   }
   return best ? std::optional(best->second) : std::nullopt;
+}
+
+std::set<int> Declared::requirements(int item) const {
+  const auto found = requirements_.find(item);
+  return found == requirements_.end() ? std::set<int>() : found->second;
+}
+
+bool Declared::is_reachable(int device, int item) const {
+  const auto here = winner(device, slot_of(item));
+  return here && here->item == item &&
+         std::ranges::all_of(requirements(item), [&](int other) { return is_reachable(device, other); });
+}
+
+std::set<int> Declared::slots_behind(int slot) const {
+  std::set<int> slots{slot};
+  for (std::size_t before = 0; before != slots.size();) {
+    before = slots.size();
+    for (const auto& [item, required] : requirements_) {
+      const bool behind =
+          std::ranges::any_of(required, [&](int other) { return slots.contains(slot_of(other)); });
+      if (behind) slots.insert(slot_of(item));
+    }
+  }
+  return slots;
 }
 
 std::string identifier_of(int slot) { return fmt::format("com.example.slot{}", slot); }

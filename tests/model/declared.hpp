@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "base/clock.hpp"
@@ -44,6 +45,9 @@ class Declared {
   void assign(int item, int scope, bool present, Time now);
   void unassign(int item, int scope) { assignments_.erase({item, scope}); }
 
+  /// The item comes after the others; each of them has a lower number, so that there are no circles.
+  void require(int item, std::set<int> others) { requirements_[item] = std::move(others); }
+
   bool has(int item) const { return items_.contains(item); }
   bool has_assignment(int item, int scope) const { return assignments_.contains({item, scope}); }
   bool is_assigned(int item) const;
@@ -52,12 +56,20 @@ class Declared {
   /// What a device should hold in a slot.
   std::optional<Winner> winner(int device, int slot) const;
 
+  /// Those that have to be on a device before the item is sent to it.
+  std::set<int> requirements(int item) const;
+  /// An item that is to be on the device in the end: so are all that it requires.
+  bool is_reachable(int device, int item) const;
+  /// The slots of all that come after an item of this slot, itself included.
+  std::set<int> slots_behind(int slot) const;
+
   int slot_of(int item) const { return item % shape_.slots; }
 
  private:
   Shape shape_;
   std::map<int, DeclaredItem> items_;
   std::map<std::pair<int, int>, DeclaredAssignment> assignments_;  ///< By item and scope.
+  std::map<int, std::set<int>> requirements_;
   std::int64_t made_ = 0;
 };
 

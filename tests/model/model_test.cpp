@@ -18,7 +18,7 @@ constexpr std::uint64_t kRepeatedSeeds = 12;
 
 class Model : public ::testing::TestWithParam<std::uint64_t> {};
 
-// covers: state.R9, state.R10, state.R13, state.R21
+// covers: state.D9, state.R9, state.R10, state.R13, state.R21
 TEST_P(Model, EveryStoryConverges) {
   for (std::uint64_t i = 0; i < kSeedsOfOneTest; ++i) {
     const auto report = examine(make_story(GetParam() * kSeedsOfOneTest + i + 1));

@@ -232,7 +232,9 @@ void ModelWorld::deliver_late(int index, int server_index) {
 
 void ModelWorld::cause(int index, int slot) {
   for (int i = 0; i < device_count(); ++i) {
-    if (index == kAllDevices || index == i) ++device(i).causes[slot];
+    if (index != kAllDevices && index != i) continue;
+    // What comes later may be withdrawn meanwhile, and sent again.
+    for (const int behind : declared.slots_behind(slot)) ++device(i).causes[behind];
   }
 }
 
@@ -249,6 +251,19 @@ void ModelWorld::watch_removal(int index, int slot) {
   const auto shown = text(fmt::format("select (list_at > '{}')::text from reconcile where device_id = {}",
                                       to_rfc3339(since->second + 2 * kSkew), device_id(index)));
   if (shown == "true") problem("foreign", fmt::format("device {}: slot {} is a stranger's", index, slot));
+}
+
+/// What the item requires is there, in the version that is declared, unless its user took it away just now.
+void ModelWorld::watch_order(int index, int item) {
+  for (const int other : declared.requirements(item)) {
+    const int slot = declared.slot_of(other);
+    const auto first = declared.winner(index, slot);
+    const auto* held = device(index).device->profile(identifier_of(slot));
+    const bool there = first && first->item == other && held != nullptr &&
+                       held->uuid == identity_of(other, slot, first->value);
+    if (there || device(index).lost_by_user.contains(slot)) continue;
+    problem("order", fmt::format("device {} was handed item {} before item {}", index, item, other));
+  }
 }
 
 /// The moment of truth: what leaves the server now must be what is declared now.
@@ -274,6 +289,7 @@ void ModelWorld::watch_handed_out(int index, const plist::Dict& envelope) {
     const auto winner = declared.winner(index, slot);
     if (install) device(index).sent[slot].insert(*uuid);
     if (!install) watch_removal(index, slot);
+    if (install && winner) watch_order(index, winner->item);
     const auto wanted = winner ? identity_of(winner->item, slot, winner->value) : std::string();
     if (identity != wanted) {
       problem("stale",

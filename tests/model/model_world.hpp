@@ -112,6 +112,7 @@ class ModelWorld {
   void reached(int server, reconciler::Stage stage);
   void bury(int server);
   void watch_removal(int index, int slot);
+  void watch_order(int index, int item);
   void watch_handed_out(int device, const plist::Dict& command);
   template <class T>
   Result<T> talk(int device, int server, WireFaults faults, Task<Result<T>> (simulator::Session::*what)());

@@ -7,6 +7,7 @@
 #include "director/assignments.hpp"
 #include "director/devices.hpp"
 #include "director/profiles.hpp"
+#include "director/requirements.hpp"
 #include "tests/model/steps.hpp"
 
 namespace mooring::test {
@@ -80,6 +81,23 @@ void unassign(ModelWorld& world, const Step& step) {
   world.cause(scope, world.declared.slot_of(item));
 }
 
+/// After the other one; without one, after nothing.
+void require(ModelWorld& world, const Step& step) {
+  const int item = item_in(step);
+  const int other = static_cast<int>(step["other"]);
+  const bool some = step.values.contains("other");
+  if (!world.declared.has(item) || (some && (other >= item || !world.declared.has(other)))) return;
+  auto wanted = some ? world.declared.requirements(item) : std::set<int>();
+  if (some) wanted.insert(other);
+  std::vector<std::string> names;
+  for (const int each : wanted) names.push_back(name_of_item(each));
+  world.transact([&](pg::Connection& c) {
+    return director::put_requirements(c, name_of_item(item), names, world.clock.now());
+  });
+  world.declared.require(item, std::move(wanted));
+  world.cause(kAllDevices, world.declared.slot_of(item));
+}
+
 void repush_item(ModelWorld& world, const Step& step) {
   const int item = item_in(step);
   if (!world.declared.has(item)) return;
@@ -110,6 +128,12 @@ Step make_declare(Random& random, const Shape& shape) {
       .values = {{"item", any_item(random, shape)}, {"value", static_cast<std::int64_t>(random.below(3))}}};
 }
 Step make_item(Random& random, const Shape& shape) { return {.values = {{"item", any_item(random, shape)}}}; }
+Step make_require(Random& random, const Shape& shape) {
+  const auto item = any_item(random, shape);
+  if (item == 0 || random.chance(0.3)) return {.values = {{"item", item}}};
+  return {.values = {{"item", item},
+                     {"other", static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(item)))}}};
+}
 Step make_device_step(Random& random, const Shape& shape) {
   return {.values = {{"device", any_device(random, shape)}}};
 }
@@ -133,6 +157,7 @@ std::span<const StepKind> declaration_steps() {
       StepKind{"refresh", 2, make_device_step, refresh_device, true},
       StepKind{"repush_device", 2, make_device_step, repush_device, true},
       StepKind{"repush_item", 2, make_item, repush_item, true},
+      StepKind{"require", 2, make_require, require, true},
       StepKind{"unassign", 5, make_unassign, unassign, true},
       StepKind{"undeclare", 3, make_item, undeclare, true},
   };
