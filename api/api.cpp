@@ -205,21 +205,20 @@ std::vector<http::Route> Api::routes() {
   routes.push_back({"GET", "/v1/events", impl->guarded([impl](SharedRequest request) {
                       return impl->events(std::move(request));
                     })});
-  for (const auto endpoints : {
-           detail::profile_endpoints(),        detail::assignment_endpoints(),
-           detail::condition_endpoints(),      detail::fact_endpoints(),
-           detail::group_endpoints(),          detail::device_endpoints(),
-           detail::device_state_endpoints(),   detail::device_enrollment_endpoints(),
-           detail::command_endpoints(),        detail::push_certificate_endpoints(),
-           detail::certificate_endpoints(),    detail::declaration_endpoints(),
-           detail::checkin_answer_endpoints(), detail::enrollment_profile_endpoints(),
-           detail::drift_endpoints(),          detail::operation_endpoints(),
-           detail::pause_endpoints(),          detail::secret_endpoints(),
-           detail::history_endpoints(),        detail::plan_endpoints(),
-           detail::change_plan_endpoints(),    detail::why_endpoints(),
-           detail::requirement_endpoints(),    detail::consumer_endpoints(),
-           detail::webhook_endpoints(),
-       }) {
+  for (const auto endpoints : {detail::profile_endpoints(),        detail::assignment_endpoints(),
+                               detail::condition_endpoints(),      detail::fact_endpoints(),
+                               detail::group_endpoints(),          detail::device_endpoints(),
+                               detail::device_state_endpoints(),   detail::device_enrollment_endpoints(),
+                               detail::command_endpoints(),        detail::push_certificate_endpoints(),
+                               detail::certificate_endpoints(),    detail::declaration_endpoints(),
+                               detail::checkin_answer_endpoints(), detail::enrollment_profile_endpoints(),
+                               detail::drift_endpoints(),          detail::operation_endpoints(),
+                               detail::pause_endpoints(),          detail::secret_endpoints(),
+                               detail::evidence_endpoints(),       detail::foreign_endpoints(),
+                               detail::history_endpoints(),        detail::plan_endpoints(),
+                               detail::change_plan_endpoints(),    detail::repush_endpoints(),
+                               detail::requirement_endpoints(),    detail::why_endpoints(),
+                               detail::consumer_endpoints(),       detail::webhook_endpoints()}) {
     impl->add(routes, endpoints);
   }
   return routes;

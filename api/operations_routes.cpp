@@ -3,12 +3,14 @@
 #include <array>
 
 #include "api/detail/endpoint.hpp"
+#include "api/detail/event_view.hpp"
 #include "api/detail/json.hpp"
 #include "director/assignments.hpp"
 #include "director/devices.hpp"
 #include "director/history.hpp"
 #include "director/item_requests.hpp"
 #include "director/profiles.hpp"
+#include "director/repush_jobs.hpp"
 
 namespace mooring::api::detail {
 namespace {
@@ -25,6 +27,25 @@ Result<Answer> repush_device(Call call, const std::string& id) {
   return json_response(202, {{"devices", 1}});
 }
 
+/// Only what failed or was quarantined.
+Result<Answer> repush_given_up_on(Call call, const std::string& id) {
+  const auto device = director::find_device(call.db, id);
+  if (!device) return std::unexpected(device.error());
+  const std::array devices{device->id};
+  const auto items = director::items_given_up(call.db, device->id);
+  for (const auto item : items)
+    director::ask_of_item(call.db, devices, item, director::RequestKind::repush, call.actor, call.now);
+  return json_response(202, {{"devices", items.empty() ? 0 : 1}});
+}
+
+Result<Answer> repush_given_up_of(Call call, const std::string& name) {
+  const auto profile = director::find_profile(call.db, name);
+  if (!profile) return fail(Failure::not_found, "profile.unknown", "there is no profile named " + name);
+  const auto devices = director::devices_that_gave_up(call.db, profile->item);
+  director::ask_of_item(call.db, devices, profile->item, director::RequestKind::repush, call.actor, call.now);
+  return json_response(202, {{"devices", devices.size()}});
+}
+
 Result<Answer> repush_profile(Call call, const std::string& name) {
   if (!director::repush_item(call.db, name, call.now)) {
     return fail(Failure::not_found, "profile.unknown", "there is no profile named " + name);
@@ -36,7 +57,7 @@ Result<Answer> repush_profile(Call call, const std::string& name) {
 }
 
 Result<Answer> post_repush(Call call) {
-  const auto body = parse_object(call.request, {"device", "profile"});
+  const auto body = parse_object(call.request, {"device", "profile", "failed_only"});
   if (!body) return std::unexpected(body.error());
   const auto device = optional_text(*body, "device");
   if (!device) return std::unexpected(device.error());
@@ -46,7 +67,11 @@ Result<Answer> post_repush(Call call) {
     return fail(Failure::invalid, "repush.one_target",
                 "name either a \"device\" or a \"profile\", one of the two");
   }
-  auto answer = *device ? repush_device(call, **device) : repush_profile(call, **profile);
+  const auto failed_only = optional_flag(*body, "failed_only");
+  if (!failed_only) return std::unexpected(failed_only.error());
+  auto answer = failed_only->value_or(false)
+                    ? (*device ? repush_given_up_on(call, **device) : repush_given_up_of(call, **profile))
+                    : (*device ? repush_device(call, **device) : repush_profile(call, **profile));
   if (answer) answer->ring = true;
   return answer;
 }

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // /v1/profiles: what is declared, and how far the fleet has come with it.
+#include <fmt/format.h>
+
 #include <array>
 
 #include "api/detail/endpoint.hpp"
 #include "api/detail/guard.hpp"
 #include "api/detail/json.hpp"
+#include "director/conflicts.hpp"
 #include "director/history.hpp"
 #include "director/profiles.hpp"
 
@@ -53,6 +56,24 @@ Answer profile_precondition_failed(const http::Request& request) {
                        request.id);
 }
 
+/// Profiles that set the same to something else. What this one sets is remembered with its first upload.
+Json warnings_of(const Call& call, const director::PutProfile& put,
+                 const director::ProfileDocument& document) {
+  if (put.changed) director::store_settings(call.db, put.version, director::settings_of(document.content));
+  auto warnings = Json::array();
+  for (const auto& conflict : director::conflicts_of(call.db, put.version)) {
+    warnings.push_back(
+        {{"code", "profile.conflict"},
+         {"profile", conflict.profile},
+         {"payload_type", conflict.payload_type},
+         {"key", conflict.key},
+         {"message", fmt::format("profile {} sets {} of {} to something else: a device that holds both "
+                                 "follows one of them, or the stricter one",
+                                 conflict.profile, conflict.key, conflict.payload_type)}});
+  }
+  return warnings;
+}
+
 Result<Answer> store_profile(Call call, const std::string& name, const director::ProfileDocument& document) {
   call.db.exec(kProfileLock, name);
   if (!if_match_holds(call.request, profile_etag(director::find_profile(call.db, name)))) {
@@ -67,6 +88,7 @@ Result<Answer> store_profile(Call call, const std::string& name, const director:
   }
   Json body{{"changed", put->changed}};
   body.update(profile_json(put->profile));
+  body["warnings"] = warnings_of(call, *put, document);
   Answer answer = json_response(put->created ? 201 : 200, body);
   answer.response.headers.set("ETag", profile_etag(put->profile));
   answer.response.headers.set("Location", "/v1/profiles/" + name);

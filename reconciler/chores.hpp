@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// What one server of all does from time to time: old history goes.
+// What one server of all does from time to time: re-push jobs move on, old history goes.
 #pragma once
 
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
+#include <functional>
 #include <mutex>
 #include <thread>
 
@@ -17,10 +18,11 @@ namespace mooring::reconciler {
 struct ChoreOptions {
   Duration history = std::chrono::hours(24 * 30);  ///< How long the history of items is kept.
   std::int64_t batch = 5000;                       ///< Rows of one statement.
+  std::function<void()> ring = {};                 ///< The reconciler's doorbell, after devices were marked.
 };
 
-/// One round; nothing where another server is at it.
-void do_chores(pg::Connection& connection, const ChoreOptions& options, Time now);
+/// One round; nothing where another server is at it. Returns how many devices were marked.
+std::int64_t do_chores(pg::Connection& connection, const ChoreOptions& options, Time now);
 
 class Chores {
  public:

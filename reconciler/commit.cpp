@@ -166,6 +166,7 @@ void commit(pg::Connection& connection, std::span<const Plan> plans, const PassC
   // Rows that others want too come last, so that they are held as briefly as can be.
   put_rows(connection, plans, context);
   detail::put_counters(connection, changes.movement);
+  detail::put_listed(connection, plans);
   std::int64_t known = 0;
   std::int64_t enrolled = 0;
   for (const auto& plan : plans) {

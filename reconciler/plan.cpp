@@ -51,6 +51,7 @@ Plan Planner::run() {
   look_again_for_those_who_wait();
   for (auto& item : items_) plan_.after.push_back(std::move(item.record));
   note_convergence();
+  note_listed();
   return std::move(plan_);
 }
 
@@ -104,6 +105,7 @@ Plan Planner::sleep() {
   plan_.row.drifted = 0;
   plan_.row.unsettled = 0;
   plan_.row.due_at = context_.now + kFarAway;
+  note_listed();
   return std::move(plan_);
 }
 

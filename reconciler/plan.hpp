@@ -60,9 +60,11 @@ struct Plan {
   std::optional<std::string> new_security;
   std::optional<std::string> new_certificates;
   bool forget_list = false;
-  std::vector<std::int64_t> pushes;  ///< Enrollments to wake.
-  bool push_urgent = false;          ///< Somebody waits before the device: it enrolled just now.
-  int known_delta = 0;               ///< How the totals of known and enrolled devices move.
+  std::vector<std::string> listed;    ///< Identifiers that a new list shows and the one before did not.
+  std::vector<std::string> unlisted;  ///< The other way round; all of them where the list is forgotten.
+  std::vector<std::int64_t> pushes;   ///< Enrollments to wake.
+  bool push_urgent = false;           ///< Somebody waits before the device: it enrolled just now.
+  int known_delta = 0;                ///< How the totals of known and enrolled devices move.
   int enrolled_delta = 0;
   std::optional<Duration> converged_after;  ///< Set once, when a generation is proven.
 };

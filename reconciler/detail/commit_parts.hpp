@@ -23,6 +23,9 @@ struct Movement {
 };
 void put_counters(pg::Connection& connection, const Movement& movement);
 
+/// Moves the counts of what the devices' lists show.
+void put_listed(pg::Connection& connection, std::span<const Plan> plans);
+
 /// What a person would want to know of a change later on. Commands tell the rest.
 struct ItemPast {
   std::int64_t device = 0;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The plan of one device, in three files: plan.cpp decides what of its items comes when, plan_inventory.cpp
-// which lists are asked for, plan_schedule.cpp when to look again and whom to wake.
+// The plan of one device: plan.cpp decides what of its items comes when, plan_inventory.cpp which lists are
+// asked for, plan_schedule.cpp when to look again and whom to wake, plan_listed.cpp what came and went in its
+// list.
 #pragma once
 
 #include <vector>
@@ -26,6 +27,7 @@ class Planner {
   const ItemRecord* heir_of(const KnownItem& ended) const;
   void finish_ended(ItemPlanner& planner);
   void note_convergence();
+  void note_listed();
 
   bool list_is_due(const ItemPlanner& planner) const;
   Time list_due_at(const ItemPlanner& planner) const;

@@ -39,6 +39,15 @@ select count(*) from (
   (select item_id, date_trunc('minute', drift_since), count(*) from device_items
    where drift_since is not null group by 1, 2
    except select item_id, since, devices from item_drift)) x)"},
+    Recount{"listed_profiles", R"(
+with shown as (
+  select identifier, count(*) as devices from (
+    select distinct p.device_id, split_part(line, E'\x1f', 1) as identifier
+    from device_profiles p, regexp_split_to_table(convert_from(p.content, 'UTF8'), E'\n') as line where line <> '') x
+  group by 1),
+counted as (select identifier, sum(devices)::int8 as devices from listed_profiles group by 1 having sum(devices) <> 0)
+select count(*) from ((select * from shown except select * from counted)
+                      union all (select * from counted except select * from shown)) x)"},
     Recount{"drifted", R"(
 select count(*) from reconcile r where r.drifted <>
   (select count(*) from device_items s where s.device_id = r.device_id and s.drift_since is not null))"},
