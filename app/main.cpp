@@ -9,6 +9,7 @@
 
 #include "app/demo.hpp"
 #include "app/options_table.hpp"
+#include "app/profiles_verb.hpp"
 #include "app/push_cert.hpp"
 #include "app/serve.hpp"
 #include "app/server.hpp"
@@ -55,12 +56,13 @@ std::string help() {
       "usage: mooring VERB [OPTIONS]\n\n"
       "  serve               run the server\n"
       "  demo                run a server with a simulated fleet and watch it converge\n"
+      "  profiles            declare, list, show and delete profiles of a running server\n"
       "  push-cert           get, upload and look at the certificate for Apple's push service\n"
       "  docs configuration  print docs/configuration.md\n"
       "  version             print the version\n\n"
       "Options of serve (each also as MOORING_... in the environment, or in the YAML file given by "
-      "--config):\n\n{}\n{}\n{}",
-      kVersion, options_help(serve_options()), demo_help(), push_cert_help());
+      "--config):\n\n{}\n{}\n{}\n{}",
+      kVersion, options_help(serve_options()), demo_help(), profiles_help(), push_cert_help());
 }
 
 using PushCertVerb = int (*)(const PushCertOptions&);
@@ -101,6 +103,32 @@ void add_push_cert_verbs(CLI::App& cli, PushCertOptions& options, PushCertVerb& 
   }
 }
 
+using ProfilesVerb = int (*)(const ProfilesOptions&);
+
+/// `chosen` becomes the function of the verb that is named.
+void add_profiles_verbs(CLI::App& cli, ProfilesOptions& options, ProfilesVerb& chosen) {
+  auto* group = cli.add_subcommand("profiles");
+  group->require_subcommand(1);
+  const auto verb = [&](const char* name, ProfilesVerb run) {
+    auto* made = group->add_subcommand(name);
+    made->callback([&chosen, run] { chosen = run; });
+    made->add_option("--api", options.api.url);
+    made->add_option("--token-file", options.api.token_file);
+    made->add_option("--api-trust", options.api.trust_file);
+    return made;
+  };
+  auto* put = verb("put", profiles_put);
+  put->add_option("file", options.file)->required();
+  put->add_option("--name", options.name);
+  put->add_option("--scope", options.scope);
+  verb("list", profiles_list);
+  auto* show = verb("show", profiles_show);
+  show->add_flag("--content", options.content);
+  auto* remove = verb("delete", profiles_delete);
+  remove->add_option("--confirm", options.confirm);
+  for (auto* named : {show, remove}) named->add_option("name", options.name)->required();
+}
+
 int run(int argc, char** argv) {
   CLI::App cli("Mooring");
   cli.set_help_flag();
@@ -128,6 +156,9 @@ int run(int argc, char** argv) {
   PushCertOptions push_cert_options;
   PushCertVerb push_cert_verb = nullptr;
   add_push_cert_verbs(cli, push_cert_options, push_cert_verb);
+  ProfilesOptions profiles_options;
+  ProfilesVerb profiles_verb = nullptr;
+  add_profiles_verbs(cli, profiles_options, profiles_verb);
   auto* version_verb = cli.add_subcommand("version");
   auto* help_verb = cli.add_subcommand("help");
   try {
@@ -148,6 +179,7 @@ int run(int argc, char** argv) {
     fmt::print("{}", help());
     return 0;
   }
+  if (profiles_verb != nullptr) return profiles_verb(profiles_options);
   if (push_cert_verb != nullptr) return push_cert_verb(push_cert_options);
   if (serve_verb->parsed()) return run_serve(flags);
   if (demo_verb->parsed()) return demo(demo_options);

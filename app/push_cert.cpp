@@ -6,13 +6,11 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "base/clock.hpp"
-#include "base/http/client.hpp"
 #include "core/push_certificate_files.hpp"
 #include "core/push_request.hpp"
 
@@ -20,9 +18,6 @@ namespace mooring::app {
 namespace {
 
 using Json = nlohmann::json;
-
-constexpr const char* kUsualApi = "http://127.0.0.1:8000";
-constexpr std::chrono::seconds kApiTimeout{30};
 
 int report(const Result<>& result) {
   if (result) return 0;
@@ -102,32 +97,6 @@ Result<> make_request_for_apple(const PushCertOptions& options) {
       "certificate.\n",
       options.output);
   return {};
-}
-
-std::string from_environment(const char* name, const char* otherwise) {
-  const char* value = std::getenv(name);
-  return value != nullptr && *value != '\0' ? value : otherwise;
-}
-
-Result<Json> call_api(const PushCertApi& api, http::Request request) {
-  auto token = api.token_file.empty() ? Result<std::string>(from_environment("MOORING_TOKEN", ""))
-                                      : secret_of(api.token_file);
-  if (!token) return std::unexpected(token.error());
-  http::ClientOptions client{.timeout = kApiTimeout};
-  if (!api.trust_file.empty()) {
-    auto trust = slurp(api.trust_file);
-    if (!trust) return std::unexpected(trust.error());
-    client.tls.trust = std::move(*trust);
-  }
-  request.headers.set("Authorization", "Bearer " + *token);
-  const auto url = api.url.empty() ? from_environment("MOORING_API", kUsualApi) : api.url;
-  const auto answer = http::fetch(url, std::move(request), client);
-  if (!answer) return std::unexpected(answer.error());
-  auto body = Json::parse(answer->body, nullptr, false);
-  if (answer->status / 100 == 2 && !body.is_discarded()) return body;
-  const auto detail = body.is_object() ? body.value("detail", answer->body) : answer->body;
-  return fail(Failure::invalid, "push_cert.api",
-              fmt::format("the server answered {}: {}", answer->status, detail));
 }
 
 void print_certificate(const Json& certificate) {

@@ -4,13 +4,9 @@
 
 #include <string>
 
-namespace mooring::app {
+#include "app/api_call.hpp"
 
-struct PushCertApi {
-  std::string url;         ///< Empty: $MOORING_API, or http://127.0.0.1:8000.
-  std::string token_file;  ///< Empty: $MOORING_TOKEN.
-  std::string trust_file;  ///< PEM of the roots of an https:// API; empty: the system's.
-};
+namespace mooring::app {
 
 struct PushCertOptions {
   // csr
@@ -30,7 +26,7 @@ struct PushCertOptions {
   std::string vendor_key;
   std::string vendor_key_password_file;
   // upload, show
-  PushCertApi api;
+  ApiAccess api;
   std::string topic;
 };
 
