@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // /v1/devices/{id}/items and /profiles: what should be on a device, what is on it, and why they differ.
+#include <algorithm>
 #include <array>
 #include <map>
 #include <set>
@@ -50,6 +51,7 @@ Json item_json(const ItemView& view, const std::string& name, const CommandTimes
   return {{"name", name},
           {"kind", director::name_of(view.kind)},
           {"identifier", view.identifier},
+          {"user", text_or_null(view.user)},
           {"intent", name_of(view.intent)},
           {"scope", view.scope ? Json(name_of(*view.scope)) : Json()},
           {"state", reconciler::name_of(view.state)},
@@ -96,6 +98,9 @@ Result<Answer> get_device_items(Call call) {
 std::vector<std::int32_t> items_on_device(const reconciler::DeviceSnapshot& snapshot) {
   std::set<std::int32_t> items;
   for (const auto& known : snapshot.own.items) items.insert(known.record.item);
+  for (const auto& user : snapshot.users) {
+    for (const auto& known : user.items) items.insert(known.record.item);
+  }
   if (snapshot.desired) {
     for (const auto& desired : *snapshot.desired) items.insert(desired.facts.item);
   }
@@ -105,9 +110,10 @@ std::vector<std::int32_t> items_on_device(const reconciler::DeviceSnapshot& snap
 /// By identifier and version part of the PayloadUUID: the name under which that version was declared.
 using ManagedNames = std::map<std::pair<std::string, std::string>, std::string>;
 
-ManagedNames load_managed_names(pg::Connection& connection, const reconciler::DeviceSnapshot& snapshot) {
+ManagedNames load_managed_names(pg::Connection& connection, const reconciler::DeviceSnapshot& snapshot,
+                                const reconciler::ChannelSnapshot& channel) {
   std::vector<std::string> versions;
-  for (const auto& observed : snapshot.own.evidence.profiles->all())
+  for (const auto& observed : channel.evidence.profiles->all())
     versions.emplace_back(director::version_part(observed.uuid));
   ManagedNames names;
   for (auto& version : director::known_versions(connection, items_on_device(snapshot), versions)) {
@@ -117,14 +123,32 @@ ManagedNames load_managed_names(pg::Connection& connection, const reconciler::De
   return names;
 }
 
+/// The device's own, or that of a user for whom something is declared; nullptr where there is none.
+const reconciler::ChannelSnapshot* find_channel(const std::optional<reconciler::DeviceSnapshot>& snapshot,
+                                                const std::optional<std::string>& user) {
+  if (!snapshot) return nullptr;
+  if (!user) return &snapshot->own;
+  const auto found = std::ranges::find_if(
+      snapshot->users, [&](const reconciler::ChannelSnapshot& c) { return c.enabled && c.user == *user; });
+  return found == snapshot->users.end() ? nullptr : &*found;
+}
+
 Result<Answer> get_device_profiles(Call call) {
   const auto device = director::find_device(call.db, call.request.param("id"));
   if (!device) return std::unexpected(device.error());
+  const auto user = query_text(call.request, "user");
+  if (!user) return std::unexpected(user.error());
   const auto snapshot = reconciler::peek(call.db, device->id, call.now);
+  const auto* channel = find_channel(snapshot, *user);
+  if (*user && channel == nullptr) {
+    return fail(Failure::not_found, "device.unknown_user",
+                "no user of the device with the short name " + **user +
+                    " has a list: no such channel, or nothing is declared for users");
+  }
   auto items = Json::array();
-  if (snapshot && snapshot->own.evidence.profiles) {
-    const auto names = load_managed_names(call.db, *snapshot);
-    for (const auto& observed : snapshot->own.evidence.profiles->all()) {
+  if (channel != nullptr && channel->evidence.profiles) {
+    const auto names = load_managed_names(call.db, *snapshot, *channel);
+    for (const auto& observed : channel->evidence.profiles->all()) {
       const auto known =
           names.find({observed.identifier, std::string(director::version_part(observed.uuid))});
       items.push_back({{"identifier", observed.identifier},
@@ -137,7 +161,7 @@ Result<Answer> get_device_profiles(Call call) {
   }
   Json body = page_json(std::move(items));
   body["udid"] = device->udid;
-  body["observed_at"] = snapshot ? json_of(snapshot->own.list.at) : Json();
+  body["observed_at"] = channel != nullptr ? json_of(channel->list.at) : Json();
   return json_response(200, body);
 }
 

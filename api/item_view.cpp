@@ -6,6 +6,7 @@
 namespace mooring::api::detail {
 namespace {
 
+using reconciler::ChannelSnapshot;
 using reconciler::DeviceSnapshot;
 using reconciler::ItemRecord;
 using reconciler::ItemState;
@@ -53,27 +54,38 @@ void describe_state(ItemView& view, const DeviceSnapshot& snapshot, bool is_curr
   if (view.reason.empty()) view.reason = reason_of_state(view.state);
 }
 
-void add_evidence(ItemView& view, const DeviceSnapshot& snapshot) {
-  if (snapshot.own.evidence.profiles) {
-    const auto* observed = snapshot.own.evidence.profiles->find(view.identifier);
+void add_evidence(ItemView& view, const DeviceSnapshot& snapshot, const ChannelSnapshot& channel) {
+  view.user = channel.user;
+  view.list_at = channel.list.at;
+  if (channel.evidence.profiles) {
+    const auto* observed = channel.evidence.profiles->find(view.identifier);
     if (observed != nullptr) view.observed_uuid = observed->uuid;
   }
-  const auto open = std::ranges::find(snapshot.open, view.item, &reconciler::OpenCommand::item);
+  const auto open = std::ranges::find_if(snapshot.open, [&](const reconciler::OpenCommand& command) {
+    return command.item == view.item && command.channel == channel.channel;
+  });
   if (open != snapshot.open.end()) view.command = &*open;
 }
 
-const ItemRecord* find_record(const DeviceSnapshot& snapshot, std::int32_t item) {
-  const auto found = std::ranges::find(snapshot.own.items, item,
+const ItemRecord* find_record(const ChannelSnapshot& channel, std::int32_t item) {
+  const auto found = std::ranges::find(channel.items, item,
                                        [](const reconciler::KnownItem& known) { return known.record.item; });
-  return found == snapshot.own.items.end() ? nullptr : &found->record;
+  return found == channel.items.end() ? nullptr : &found->record;
 }
 
-ItemView view_desired(const DeviceSnapshot& snapshot, const reconciler::Desired& desired) {
+/// As it is declared, before anything is said of how far it has come.
+ItemView view_declared(const reconciler::Desired& desired) {
   ItemView view{.item = desired.facts.item, .kind = desired.facts.kind, .identifier = desired.facts.slot};
   view.intent = intent_of(desired);
   view.scope = desired.scope;
   if (view.intent == RecordIntent::present) view.desired_uuid = desired.facts.identity;
-  view.record = find_record(snapshot, view.item);
+  return view;
+}
+
+ItemView view_desired(const DeviceSnapshot& snapshot, const ChannelSnapshot& channel,
+                      const reconciler::Desired& desired) {
+  auto view = view_declared(desired);
+  view.record = find_record(channel, view.item);
   const bool is_current = view.record != nullptr && view.record->version == desired.facts.version &&
                           view.record->intent == view.intent && view.record->repush == desired.repush;
   if (desired.held() && snapshot.row.enabled) {
@@ -82,11 +94,21 @@ ItemView view_desired(const DeviceSnapshot& snapshot, const reconciler::Desired&
   } else {
     describe_state(view, snapshot, is_current);
   }
-  add_evidence(view, snapshot);
+  add_evidence(view, snapshot, channel);
   return view;
 }
 
-ItemView view_ended(const DeviceSnapshot& snapshot, const reconciler::KnownItem& known) {
+/// It is for users, and the device has none.
+ItemView view_without_user(const DeviceSnapshot& snapshot, const reconciler::Desired& desired) {
+  auto view = view_declared(desired);
+  view.state = ItemState::waiting;
+  view.reason =
+      snapshot.row.enabled ? reconciler::text_of(reconciler::Reason::no_user_channel) : kNotEnrolled;
+  return view;
+}
+
+ItemView view_ended(const DeviceSnapshot& snapshot, const ChannelSnapshot& channel,
+                    const reconciler::KnownItem& known) {
   ItemView view{.item = known.record.item, .kind = known.facts->kind, .identifier = known.facts->slot};
   view.intent = RecordIntent::ended;
   view.record = &known.record;
@@ -94,8 +116,26 @@ ItemView view_ended(const DeviceSnapshot& snapshot, const reconciler::KnownItem&
   if (known.record.intent != RecordIntent::ended && snapshot.row.enabled) {
     view.reason = "no longer declared; the next pass over this device decides what to remove";
   }
-  add_evidence(view, snapshot);
+  add_evidence(view, snapshot, channel);
   return view;
+}
+
+std::vector<const ChannelSnapshot*> channels_of(const DeviceSnapshot& snapshot) {
+  std::vector<const ChannelSnapshot*> channels{&snapshot.own};
+  for (const auto& user : snapshot.users) {
+    if (user.enabled) channels.push_back(&user);
+  }
+  return channels;
+}
+
+bool takes(const ChannelSnapshot& channel, const reconciler::ItemFacts& facts) {
+  return facts.for_users == (channel.channel != reconciler::kOwnChannel);
+}
+
+bool is_declared(const DeviceSnapshot& snapshot, const ChannelSnapshot& channel, std::int32_t item) {
+  return snapshot.desired && std::ranges::any_of(*snapshot.desired, [&](const reconciler::Desired& desired) {
+           return desired.facts.item == item && takes(channel, desired.facts);
+         });
 }
 
 }  // namespace
@@ -126,14 +166,19 @@ std::string_view name_of(director::ScopeKind scope) {
 
 std::vector<ItemView> view_items(const DeviceSnapshot& snapshot) {
   std::vector<ItemView> views;
-  if (snapshot.desired) {
-    for (const auto& desired : *snapshot.desired) views.push_back(view_desired(snapshot, desired));
+  const auto channels = channels_of(snapshot);
+  for (const auto& desired : snapshot.desired ? *snapshot.desired : std::vector<reconciler::Desired>{}) {
+    const auto before = views.size();
+    for (const auto* channel : channels) {
+      if (takes(*channel, desired.facts)) views.push_back(view_desired(snapshot, *channel, desired));
+    }
+    if (views.size() == before) views.push_back(view_without_user(snapshot, desired));
   }
-  const auto declared = views.size();
-  for (const auto& known : snapshot.own.items) {
-    const bool is_declared = std::any_of(views.begin(), views.begin() + static_cast<std::ptrdiff_t>(declared),
-                                         [&](const ItemView& v) { return v.item == known.record.item; });
-    if (!is_declared) views.push_back(view_ended(snapshot, known));
+  for (const auto* channel : channels) {
+    for (const auto& known : channel->items) {
+      if (!is_declared(snapshot, *channel, known.record.item))
+        views.push_back(view_ended(snapshot, *channel, known));
+    }
   }
   return views;
 }

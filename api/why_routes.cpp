@@ -68,9 +68,9 @@ std::optional<Time> next_time(const ItemView& view, const DeviceSnapshot& snapsh
   return snapshot.row.due_at;
 }
 
-Json evidence_json(const ItemView& view, const DeviceSnapshot& snapshot) {
+Json evidence_json(const ItemView& view) {
   const auto* record = view.record;
-  return {{"profile_list_at", json_of(snapshot.own.list.at)},
+  return {{"profile_list_at", json_of(view.list_at)},
           {"declared_payload_uuid", text_or_null(view.desired_uuid)},
           {"shown_payload_uuid", text_or_null(view.observed_uuid)},
           {"installed_by_mooring", record != nullptr && record->installed},
@@ -80,7 +80,8 @@ Json evidence_json(const ItemView& view, const DeviceSnapshot& snapshot) {
 
 Json decision_json(const ItemView& view) {
   const auto* record = view.record;
-  return {{"state", reconciler::name_of(view.state)},
+  return {{"user", text_or_null(view.user)},
+          {"state", reconciler::name_of(view.state)},
           {"means", reconciler::meaning_of(view.state, view.intent)},
           {"reason", text_or_null(view.reason)},
           {"attempts", record == nullptr ? 0 : record->attempts},
@@ -104,7 +105,9 @@ Whys gather_whys(pg::Connection& connection, std::int64_t device, const DeviceSn
   if (snapshot != nullptr) {
     for (auto& view : view_items(*snapshot)) {
       items.insert(view.item);
-      whys.views[view.item] = std::move(view);
+      // Of several users one who does not have it yet says more.
+      auto& kept = whys.views.try_emplace(view.item, view).first->second;
+      if (kept.state == ItemState::verified) kept = std::move(view);
     }
   }
   for (auto& entry : director::names_of_items(connection, std::vector(items.begin(), items.end())))
@@ -131,7 +134,7 @@ Json why_json(const Whys& whys, std::int32_t item, const std::string& udid, cons
   json["intent"] = name_of(view->second.intent);
   json["summary"] = reconciler::meaning_of(view->second.state, view->second.intent);
   json["decision"] = decision_json(view->second);
-  json["evidence"] = evidence_json(view->second, *snapshot);
+  json["evidence"] = evidence_json(view->second);
   json["next"] = {{"what", snapshot->row.enabled ? Json(reconciler::next_step_of(view->second.state))
                                                  : Json("the device's next enrollment")},
                   {"at", json_of(next_time(view->second, *snapshot))}};

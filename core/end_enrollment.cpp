@@ -18,9 +18,12 @@ with target as materialized (
 ), recorded as (
   insert into events (created_at, enrollment_id, kind, detail, url_params, body)
   select $3, id, $4, $5, $6, $7 from target where own
+), forgotten as (
+  delete from user_lists u using target t where u.enrollment_id = t.id
 ), marked as (
-  update reconcile r set marks = r.marks + 1, reset_mark = r.marks + 1, due_at = least(r.due_at, $3)
-  from target t where t.own and t.kind in (0, 3) and r.device_id = t.device_id
+  update reconcile r set marks = r.marks + 1, due_at = least(r.due_at, $3),
+    reset_mark = case when t.kind in (0, 3) then r.marks + 1 else r.reset_mark end
+  from target t where t.own and r.device_id = t.device_id
 )
 select id from target where own)"};
 

@@ -65,9 +65,10 @@ constexpr pg::Statement kDevicesRepush{"devices_repush", R"(
 update reconcile set marks = marks + 1, repush_mark = marks + 1, due_at = least(due_at, $2) where device_id = $1)"};
 
 constexpr pg::Statement kDevicesDrifted{"devices_drifted", R"(
-select s.device_id, d.udid, d.serial_number, s.state, s.drift_since, s.reason_code, coalesce(s.detail, '')
+select distinct on (s.device_id) s.device_id, d.udid, d.serial_number, s.state, s.drift_since, s.reason_code,
+       coalesce(s.detail, '')
 from device_items s join devices d on d.id = s.device_id
-where s.item_id = $1 and s.drift_since is not null and s.device_id > $2 order by s.device_id limit $3)"};
+where s.item_id = $1 and s.drift_since is not null and s.device_id > $2 order by s.device_id, s.drift_since limit $3)"};
 constexpr pg::Statement kDevicesKnownVersions{"devices_known_versions", R"(
 select v.identity, i.slot, i.name from versions v join items i on i.id = v.item_id
 where v.item_id = any($1) and upper(left(v.identity::text, 18)) = any($2))"};

@@ -13,6 +13,18 @@ create table device_inventory (
   primary key (device_id, source)
 );
 
+-- The last ProfileList of a user's channel, as reconcile and device_profiles keep it of the device.
+create table user_lists (
+  enrollment_id bigint primary key,
+  device_id bigint not null,
+  list_event bigint,
+  list_at timestamptz,
+  failures smallint not null default 0,
+  retry_at timestamptz,
+  content bytea  -- NULL: none could be read yet
+);
+create index user_lists_device on user_lists (device_id);
+
 -- NULL: the device did not say. A device's first answer of a source is no change.
 create table fact_changes (
   id bigint generated always as identity,

@@ -13,8 +13,15 @@ namespace {
 constexpr pg::Statement kPutLists{"commit_put_lists", R"(
 insert into device_profiles as p (device_id, hash, content) select * from unnest($1::int8[], $2::bytea[], $3::bytea[])
 on conflict (device_id) do update set hash = excluded.hash, content = excluded.content)"};
-constexpr pg::Statement kDropLists{"commit_drop_lists",
-                                   "delete from device_profiles where device_id = any($1)"};
+constexpr pg::Statement kDropLists{"commit_drop_lists", R"(
+with users as (delete from user_lists where device_id = any($1))
+delete from device_profiles where device_id = any($1))"};
+constexpr pg::Statement kPutUserLists{"commit_put_user_lists", R"(
+insert into user_lists as u (enrollment_id, device_id, list_event, list_at, failures, retry_at, content)
+select * from unnest($1::int8[], $2::int8[], $3::int8[], $4::timestamptz[], $5::int2[], $6::timestamptz[], $7::bytea[])
+on conflict (enrollment_id) do update set
+  list_event = excluded.list_event, list_at = excluded.list_at, failures = excluded.failures,
+  retry_at = excluded.retry_at, content = coalesce(excluded.content, u.content))"};
 
 // handled is what this pass has read; a mark that came meanwhile keeps its earlier due_at, and what was
 // declared for this device with it is not seen: its commands stay where they are until the next pass.
@@ -75,6 +82,27 @@ void put_evidence(pg::Connection& connection, std::span<const Plan> plans, Time 
   if (!dropped.empty()) connection.exec(kDropLists, dropped);
   if (!devices.empty()) connection.exec(kPutLists, devices, hashes, contents);
   director::store_inventory(connection, answers, now);
+}
+
+void put_user_lists(pg::Connection& connection, std::span<const Plan> plans) {
+  std::vector<std::int64_t> channels, devices;
+  std::vector<std::optional<std::int64_t>> events;
+  std::vector<std::optional<Time>> at, retry_at;
+  std::vector<std::int16_t> failures;
+  std::vector<std::optional<pg::Bytes>> contents;
+  for (const auto& plan : plans) {
+    for (const auto& user : plan.user_lists) {
+      channels.push_back(user.channel);
+      devices.push_back(plan.row.device);
+      events.push_back(user.list.event);
+      at.push_back(user.list.at);
+      failures.push_back(user.list.failures);
+      retry_at.push_back(user.list.retry_at);
+      contents.push_back(user.content ? std::optional(pg::Bytes{*user.content}) : std::nullopt);
+    }
+  }
+  if (!channels.empty())
+    connection.exec(kPutUserLists, channels, devices, events, at, failures, retry_at, contents);
 }
 
 void put_commands(pg::Connection& connection, std::span<const Plan> plans, Time now) {
@@ -162,6 +190,7 @@ void commit(pg::Connection& connection, std::span<const Plan> plans, const PassC
   detail::put_items(connection, changes);
   detail::put_history(connection, changes.past, context.now);
   put_evidence(connection, plans, context.now);
+  put_user_lists(connection, plans);
   put_commands(connection, plans, context.now);
   // Rows that others want too come last, so that they are held as briefly as can be.
   put_rows(connection, plans, context);

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
 #include "reconciler/detail/commit_parts.hpp"
 
 namespace mooring::reconciler::detail {
@@ -57,6 +59,32 @@ bool is_worth_telling(const ItemRecord* before, const ItemRecord& after) {
   return false;
 }
 
+bool has_users(const std::vector<ItemRecord>& records) {
+  return std::ranges::any_of(records, [](const ItemRecord& r) { return r.channel != kOwnChannel; });
+}
+
+/// Larger is farther from what is declared.
+int distance_of(const ItemRecord& record) {
+  if (record.state == ItemState::verified) return record.intent == RecordIntent::ended ? 1 : 0;
+  const bool given_up = record.state == ItemState::failed || record.state == ItemState::quarantined;
+  return given_up ? 3 : 2;
+}
+
+/// A device counts once for an item, however many of its users have it: by the record that is farthest from
+/// what is declared, and by the oldest drift.
+void count_by_item(const std::vector<ItemRecord>& records, int sign, Movement& movement) {
+  std::map<std::int32_t, ItemRecord> farthest;
+  for (const auto& record : records) {
+    const auto [entry, is_first] = farthest.try_emplace(record.item, record);
+    if (is_first) continue;
+    auto& kept = entry->second;
+    auto drift = std::min(kept.drift_since.value_or(Time::max()), record.drift_since.value_or(Time::max()));
+    if (distance_of(record) > distance_of(kept)) kept = record;
+    kept.drift_since = drift == Time::max() ? std::nullopt : std::optional(drift);
+  }
+  for (const auto& [item, record] : farthest) movement.add(record, sign);
+}
+
 void drop_items(pg::Connection& connection, const ItemChanges& changes) {
   std::vector<std::int64_t> devices, channels;
   std::vector<std::int32_t> items;
@@ -109,12 +137,17 @@ struct ItemColumns {
 }  // namespace
 
 void ItemChanges::collect(const Plan& plan) {
+  const bool by_item = has_users(plan.before) || has_users(plan.after);
+  if (by_item) {
+    count_by_item(plan.before, -1, movement);
+    count_by_item(plan.after, +1, movement);
+  }
   for (std::size_t i = 0; i < plan.after.size(); ++i) {
     const auto& record = plan.after[i];
     const auto* old = find(plan.before, record, i);
     if (old != nullptr && *old == record) continue;
-    if (old != nullptr) movement.add(*old, -1);
-    movement.add(record, +1);
+    if (old != nullptr && !by_item) movement.add(*old, -1);
+    if (!by_item) movement.add(record, +1);
     put.emplace_back(plan.row.device, &record);
     if (is_worth_telling(old, record))
       past.push_back({.device = plan.row.device, .before = old, .after = &record});
@@ -122,9 +155,10 @@ void ItemChanges::collect(const Plan& plan) {
   for (std::size_t i = 0; i < plan.before.size(); ++i) {
     const auto& old = plan.before[i];
     if (find(plan.after, old, i) != nullptr) continue;
-    movement.add(old, -1);
+    if (!by_item) movement.add(old, -1);
     drop.emplace_back(plan.row.device, &old);
-    if (!plan.forget_list && old.installed)
+    const bool was_carried_on = old.intent == RecordIntent::ended || old.channel == kOwnChannel;
+    if (!plan.forget_list && old.installed && was_carried_on)
       past.push_back({.device = plan.row.device, .kind = director::HistoryKind::removed, .before = &old});
   }
   if (plan.forget_list && !plan.before.empty())

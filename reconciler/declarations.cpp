@@ -24,7 +24,7 @@ constexpr auto kZonesHold = std::chrono::minutes(10);
   "i.id, i.kind, i.slot, v.id, v.identity, v.install_payload, v.remove_payload, "         \
   "v.attributes->'payload_types' ?| "                                                     \
   "'{com.apple.security.scep,com.apple.security.acme,com.apple.ADCertificate.managed}', " \
-  "to_jsonb(v.variables) "
+  "to_jsonb(v.variables), coalesce(v.attributes->>'scope', '') = 'User' "
 #define MOORING_DESIRED_COLUMNS                                                                      \
   MOORING_FACT_COLUMNS                                                                               \
   ", a.intent, a.scope, i.repush, greatest(v.declared_at, a.created_at), coalesce(g.id, 0), "        \
@@ -65,7 +65,7 @@ std::int64_t number_of_secrets(const std::vector<std::string>& variables,
   return number;
 }
 
-/// From the nine columns that begin at `first`, as in MOORING_FACT_COLUMNS.
+/// From the ten columns that begin at `first`, as in MOORING_FACT_COLUMNS.
 ItemFacts read_facts(const pg::Row& row, int first, const director::VariableValues& revisions) {
   ItemFacts facts{.item = row.get<std::int32_t>(first),
                   .kind = static_cast<director::ItemKind>(row.get<std::int16_t>(first + 1)),
@@ -75,6 +75,7 @@ ItemFacts read_facts(const pg::Row& row, int first, const director::VariableValu
                   .install_payload = row.get<std::int32_t>(first + 5),
                   .remove_payload = row.get<std::int32_t>(first + 6),
                   .asks_for_certificate = row.get<std::optional<bool>>(first + 7).value_or(false),
+                  .for_users = row.get<bool>(first + 9),
                   .variables = read_names(row, first + 8)};
   facts.secrets = number_of_secrets(facts.variables, revisions);
   return facts;
@@ -92,20 +93,20 @@ std::vector<std::int32_t> read_groups(const pg::Row& row, int column, const Grou
 
 Candidate read_candidate(const pg::Row& row, const DeclarationSet& set) {
   return {.desired = {.facts = read_facts(row, 1, set.secrets),
-                      .intent = static_cast<director::Intent>(row.get<std::int16_t>(10)),
-                      .scope = static_cast<director::ScopeKind>(row.get<std::int16_t>(11)),
-                      .repush = row.get<std::int32_t>(12),
-                      .declared_at = row.get<Time>(13),
-                      .group = row.get<std::int32_t>(14),
-                      .priority = row.get<std::int32_t>(15)},
-          .percent = row.get<std::int16_t>(16),
-          .include_any = read_groups(row, 17, set.groups),
-          .include_all = read_groups(row, 18, set.groups),
-          .exclude = read_groups(row, 19, set.groups),
-          .conditions = {.platforms = read_names(row, 20),
-                         .min_os = row.get<std::optional<std::string>>(21),
-                         .max_os = row.get<std::optional<std::string>>(22)},
-          .assignment = row.get<std::int32_t>(23)};
+                      .intent = static_cast<director::Intent>(row.get<std::int16_t>(11)),
+                      .scope = static_cast<director::ScopeKind>(row.get<std::int16_t>(12)),
+                      .repush = row.get<std::int32_t>(13),
+                      .declared_at = row.get<Time>(14),
+                      .group = row.get<std::int32_t>(15),
+                      .priority = row.get<std::int32_t>(16)},
+          .percent = row.get<std::int16_t>(17),
+          .include_any = read_groups(row, 18, set.groups),
+          .include_all = read_groups(row, 19, set.groups),
+          .exclude = read_groups(row, 20, set.groups),
+          .conditions = {.platforms = read_names(row, 21),
+                         .min_os = row.get<std::optional<std::string>>(22),
+                         .max_os = row.get<std::optional<std::string>>(23)},
+          .assignment = row.get<std::int32_t>(24)};
 }
 
 }  // namespace
@@ -121,6 +122,7 @@ std::shared_ptr<const DeclarationSet> Declarations::at(pg::Connection& connectio
   for (const auto row : connection.exec(kShared)) {
     set->shared.push_back(read_candidate(row, *set));
     set->conditional = set->conditional || set->shared.back().is_conditional();
+    set->for_users = set->for_users || set->shared.back().desired.facts.for_users;
     plain.push_back(set->shared.back().desired);
   }
   set->shared_resolved = std::make_shared<const std::vector<Desired>>(resolve(plain, {}));

@@ -24,6 +24,7 @@ struct DeclarationSet {
   std::int64_t generation = 0;
   std::vector<Candidate> shared;  ///< Assignments to all and to groups, as declared.
   bool conditional = false;       ///< Some of them do not apply to every device.
+  bool for_users = false;         ///< Some of them are of items for users.
   ResolvedDesired
       shared_resolved;      ///< What a device without assignments of its own should hold, unless conditional.
   std::string shared_hash;  ///< hash_of(*shared_resolved)

@@ -35,16 +35,20 @@ std::vector<Desired> resolve(std::span<const Desired> shared, std::span<const De
   keep_first(by_item, shared);
   keep_first(by_item, own);
 
-  std::map<std::pair<director::ItemKind, std::string_view>, const Desired*> by_slot;
+  // What is a user's and what is the device's never meet.
+  const auto place_of = [](const ItemFacts& facts) {
+    return std::tuple(facts.kind, facts.for_users, std::string_view(facts.slot));
+  };
+  std::map<std::tuple<director::ItemKind, bool, std::string_view>, const Desired*> by_slot;
   for (const auto& [item, desired] : by_item) {
     if (desired->intent != director::Intent::present && !desired->held()) continue;
-    auto& holder = by_slot[{desired->facts.kind, desired->facts.slot}];
+    auto& holder = by_slot[place_of(desired->facts)];
     if (holder == nullptr || wins(*desired, *holder)) holder = desired;
   }
 
   std::vector<Desired> resolved;
   for (const auto& [item, desired] : by_item) {
-    const auto holder = by_slot.find({desired->facts.kind, desired->facts.slot});
+    const auto holder = by_slot.find(place_of(desired->facts));
     const bool is_held = holder != by_slot.end() && holder->second->held();
     if (holder != by_slot.end() && holder->second != desired && !is_held) continue;
     resolved.push_back(*desired);

@@ -26,6 +26,7 @@ struct ItemFacts {
   std::int32_t install_payload = 0;
   std::int32_t remove_payload = 0;
   bool asks_for_certificate = false;        ///< Installing it makes the device ask an authority.
+  bool for_users = false;                   ///< It belongs on the channels of users, not on the device's.
   std::vector<std::string> variables = {};  ///< What its content is filled in with; none: the same for all.
   std::int64_t secrets = 0;                 ///< Changes with the secrets among them.
   // Of one device, where there are variables (renderings.hpp); `identity` is then the device's own:

@@ -32,7 +32,8 @@ void ItemPlanner::check_at(Time when) { next_check_ = next_check_ ? std::min(*ne
 
 std::uint64_t ItemPlanner::key(const ItemRecord& record) const {
   return static_cast<std::uint64_t>(snapshot_.row.device) * 1000003U +
-         static_cast<std::uint64_t>(record.item) * 101U + static_cast<std::uint64_t>(record.attempts);
+         static_cast<std::uint64_t>(record.channel) * 7919U + static_cast<std::uint64_t>(record.item) * 101U +
+         static_cast<std::uint64_t>(record.attempts);
 }
 
 bool ItemPlanner::list_is_fresh(const ItemRecord& record) const {
@@ -85,7 +86,7 @@ bool ItemPlanner::is_asked_again(const ItemRecord& record, const Desired& desire
 /// Without anybody's asking: for a new build of the system, or because its last proof is old.
 bool ItemPlanner::is_due_again(const ItemRecord& record) const {
   if (!wants_presence(record)) return false;
-  if (new_build_) return true;
+  if (plan_.new_build) return true;
   const auto every = context_.policy.reinstall_interval;
   return every > Duration{} && record.state == ItemState::verified && record.verified_at &&
          context_.now - *record.verified_at >
@@ -194,7 +195,9 @@ bool ItemPlanner::touches_foreign(KnownItem& item) {
 
 void ItemPlanner::note_drift(ItemRecord& record, bool is_new) {
   if (record.drift_since || record.forced) return;
-  const bool since_declared = (is_new || record.attempts == 0) && record.repairs == 0;
+  // Of a user who came later nobody knows since when.
+  const bool since_declared =
+      (is_new || record.attempts == 0) && record.repairs == 0 && record.channel == kOwnChannel;
   record.drift_since = since_declared ? plan_.row.changed_at.value_or(context_.now) : context_.now;
 }
 

@@ -31,6 +31,8 @@ class ItemPlanner {
   /// As loaded, or as a report of this pass says.
   const Evidence& evidence() const { return newer_ ? *newer_ : channel_.evidence; }
   const ListState& list() const { return list_; }
+  /// Encoded, where a report of this pass says something new.
+  const std::optional<std::string>& new_list() const { return new_list_; }
   const std::vector<OpenCommand>& open() const { return open_; }
   bool list_wanted() const { return list_wanted_; }
   std::optional<Time> next_check() const { return next_check_; }
@@ -79,9 +81,9 @@ class ItemPlanner {
   const PassContext& context_;
   Plan& plan_;
   std::optional<Evidence> newer_;
+  std::optional<std::string> new_list_;
   std::vector<OpenCommand> open_;  ///< Of this channel.
   bool list_wanted_ = false;
-  bool new_build_ = false;  ///< A report of this pass told of a higher build than any before.
   std::optional<Time> next_check_;
 };
 

@@ -56,6 +56,7 @@ void ItemPlanner::read_inventory_report(const Observation& report) {
   if (report.status == core::CommandStatus::not_now) return;
   const auto* source = detail::find_source(report.request_type);
   if (source == nullptr) return read_profile_list(report);
+  if (channel_.channel != kOwnChannel) return;  // users are asked for their profiles alone
   auto& row = plan_.row;
   if (report.status != core::CommandStatus::acknowledged) {
     const bool unknown_there = classify(report.status, report.error_chain) == ErrorClass::impossible;
@@ -74,7 +75,7 @@ void ItemPlanner::note_build(const std::string& build) {
   const bool first = !seen && compare_builds(build, build) == 0;
   const bool higher = seen && compare_builds(build, *seen) > 0;
   if (first || higher) seen = build;
-  if (higher && context_.policy.repush_on_new_build) new_build_ = true;
+  if (higher && context_.policy.repush_on_new_build) plan_.new_build = true;
 }
 
 void ItemPlanner::read_profile_list(const Observation& report) {
@@ -82,14 +83,15 @@ void ItemPlanner::read_profile_list(const Observation& report) {
     // Empty text is an empty list: a report that could not be read does not come as acknowledged.
     auto list = director::ObservedProfiles::decode(report.body);
     const std::string encoded = list.encode();
-    if (!evidence().profiles || evidence().profiles->encode() != encoded) plan_.new_list = encoded;
+    if (!evidence().profiles || evidence().profiles->encode() != encoded) new_list_ = encoded;
     newer_ = Evidence{.profiles = std::move(list)};
     list_ = {.event = report.event, .at = report.at, .retry_at = std::nullopt};
     return;
   }
   ++list_.failures;
-  list_.retry_at = context_.now + backoff(context_.policy.retry_base, context_.policy.retry_max,
-                                          list_.failures, static_cast<std::uint64_t>(snapshot_.row.device));
+  list_.retry_at =
+      context_.now + backoff(context_.policy.retry_base, context_.policy.retry_max, list_.failures,
+                             static_cast<std::uint64_t>(snapshot_.row.device + channel_.channel));
 }
 
 void ItemPlanner::attempt_failed(ItemRecord& record, ErrorClass error_class, std::string detail) {

@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include "reconciler/detail/rows.hpp"
+#include "reconciler/load_channels.hpp"
 #include "reconciler/renderings.hpp"
 #include "reconciler/scope_resolver.hpp"
 
@@ -68,11 +69,12 @@ void drop_answered(DeviceSnapshot& snapshot) {
   });
 }
 
-bool is_to_stay(const DeviceSnapshot& snapshot, std::int32_t item) {
+bool is_to_stay(const DeviceSnapshot& snapshot, std::int32_t item, bool for_users) {
   const auto& desired = *snapshot.desired;  // sorted by item
   const auto found =
       std::ranges::lower_bound(desired, item, {}, [](const Desired& d) { return d.facts.item; });
-  return found != desired.end() && found->facts.item == item && found->intent == director::Intent::present;
+  return found != desired.end() && found->facts.item == item && found->facts.for_users == for_users &&
+         found->intent == director::Intent::present;
 }
 
 class Loader {
@@ -117,6 +119,8 @@ class Loader {
     }
     rendered_ = render_desired(connection_, *declared_, snapshots);
     load_items(devices);
+    if (somebody_keeps_items(snapshots)) load_users(connection_, devices, by_device_);
+    load_what_may_go();
     for (const auto row : connection_.exec(kLists, devices)) {
       by_device_[row.int64(0)]->own.evidence.profiles =
           director::ObservedProfiles::decode(row.get<pg::Bytes>(1).view);
@@ -181,21 +185,35 @@ class Loader {
     for (const auto row : rows) {
       auto record = detail::read_item(row);
       auto& of_item = facts.at(record.version);
-      by_device_[row.int64(0)]->own.items.push_back({std::move(record), of_item});
+      channel_of(*by_device_[row.int64(0)], record.channel).items.push_back({std::move(record), of_item});
     }
-    load_what_may_go();
+  }
+
+  /// Something is declared for users, or was.
+  bool somebody_keeps_items(const std::vector<DeviceSnapshot>& snapshots) const {
+    if (declared_->for_users) return true;
+    return std::ranges::any_of(snapshots, [&](const DeviceSnapshot& snapshot) {
+      return !snapshot.users.empty() ||
+             (own_.contains(snapshot.row.device) &&
+              std::ranges::any_of(*snapshot.desired, [](const Desired& d) { return d.facts.for_users; }));
+    });
   }
 
   /// Removal needs proof that what the device holds is Mooring's.
   void load_what_may_go() {
     std::vector<KnownItem*> known;
     std::set<std::int32_t> items;
-    for (const auto& [device, snapshot] : by_device_) {
-      for (auto& item : snapshot->own.items) {
-        if (!item.record.installed || is_to_stay(*snapshot, item.record.item)) continue;
+    const auto take = [&](const DeviceSnapshot& snapshot, ChannelSnapshot& channel) {
+      for (auto& item : channel.items) {
+        const bool for_users = channel.channel != kOwnChannel;
+        if (!item.record.installed || is_to_stay(snapshot, item.record.item, for_users)) continue;
         known.push_back(&item);
         items.insert(item.record.item);
       }
+    };
+    for (const auto& [device, snapshot] : by_device_) {
+      take(*snapshot, snapshot->own);
+      for (auto& user : snapshot->users) take(*snapshot, user);
     }
     const auto identities = load_identities(connection_, std::vector(items.begin(), items.end()));
     for (auto* item : known) item->identities = identities.at(item->record.item);

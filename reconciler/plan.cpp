@@ -2,6 +2,7 @@
 #include "reconciler/plan.hpp"
 
 #include <algorithm>
+#include <set>
 
 #include "reconciler/detail/planner.hpp"
 
@@ -20,7 +21,7 @@ bool is_settled(const ItemRecord& record) {
 }  // namespace
 
 Planner::Planner(const DeviceSnapshot& snapshot, const PassContext& context)
-    : snapshot_(snapshot), context_(context), items_(snapshot.own.items) {
+    : snapshot_(snapshot), context_(context) {
   plan_.row = snapshot.row;
   plan_.list = snapshot.own.list;
   plan_.row.handled = snapshot.row.marks;
@@ -29,6 +30,9 @@ Planner::Planner(const DeviceSnapshot& snapshot, const PassContext& context)
   plan_.known_delta = snapshot.row.counted == 0 ? 1 : 0;
   plan_.enrolled_delta = (plan_.row.counted == 2 ? 1 : 0) - (snapshot.row.counted == 2 ? 1 : 0);
   for (const auto& item : snapshot.own.items) plan_.before.push_back(item.record);
+  for (const auto& user : snapshot.users) {
+    for (const auto& item : user.items) plan_.before.push_back(item.record);
+  }
 }
 
 Plan Planner::run() {
@@ -42,14 +46,22 @@ Plan Planner::run() {
     withdraw();
   }
   const auto& seen = reset ? *void_of_state : snapshot_;
-  ItemPlanner planner(seen, seen.own, items_, plan_.list, context_, plan_);
-  planner.read_reports();
-  reconcile_desired(planner);
-  finish_ended(planner);
-  request_inventory(planner);
-  schedule(planner);
-  look_again_for_those_who_wait();
-  for (auto& item : items_) plan_.after.push_back(std::move(item.record));
+  Channels channels;
+  channels.emplace_back(seen, seen.own, context_, plan_);
+  for (const auto& user : seen.users) {
+    if (user.enabled) channels.emplace_back(seen, user, context_, plan_);
+  }
+  withdraw_from_gone(seen);
+  for (auto& work : channels) {
+    work.planner.read_reports();
+    reconcile_desired(work);
+    finish_ended(work);
+  }
+  request_inventory(channels.front());
+  for (auto& work : channels) request_user_list(work);
+  schedule(channels);
+  look_again_for_those_who_wait(channels);
+  for (auto& work : channels) take(work);
   note_convergence();
   note_listed();
   return std::move(plan_);
@@ -57,7 +69,6 @@ Plan Planner::run() {
 
 /// A new enrollment, or none: whatever was believed of the device is void.
 void Planner::forget() {
-  items_.clear();
   plan_.forget_list = true;
   plan_.list = {};
   auto& row = plan_.row;
@@ -81,6 +92,7 @@ DeviceSnapshot Planner::without_state() const {
   DeviceSnapshot seen = snapshot_;
   seen.own.items.clear();
   seen.own.evidence = {};
+  seen.own.list = {};
   seen.users.clear();
   seen.observations.clear();
   seen.open.clear();
@@ -94,10 +106,20 @@ void Planner::withdraw() {
     plan_.cancels.push_back({open.channel, open.uuid, open.request_type});
 }
 
+/// What is queued for users whose channel is gone. Their records go as well: nothing carries them on.
+void Planner::withdraw_from_gone(const DeviceSnapshot& seen) {
+  for (const auto& open : seen.open) {
+    const bool lives =
+        open.channel == kOwnChannel || std::ranges::any_of(seen.users, [&](const ChannelSnapshot& user) {
+          return user.enabled && user.channel == open.channel;
+        });
+    if (!lives) plan_.cancels.push_back({open.channel, open.uuid, open.request_type});
+  }
+}
+
 /// No channel to talk over: give up what is queued and wait for the next check-in.
 Plan Planner::sleep() {
   withdraw();
-  items_.clear();
   plan_.forget_list = true;
   plan_.list.event.reset();
   plan_.row.desired_hash.clear();
@@ -123,31 +145,33 @@ void Planner::note_generation() {
   row.changed_at = leaves_no_time ? context_.now : std::min(changed, context_.now);
 }
 
-void Planner::reconcile_desired(ItemPlanner& planner) {
+void Planner::reconcile_desired(ChannelWork& work) {
+  auto& items = work.items;
   for (const auto& desired : *snapshot_.desired) {
-    if (desired.held()) continue;  // nobody knows: it stays as it is
+    if (desired.held() || !work.takes(desired.facts)) continue;  // what nobody knows stays as it is
     auto found =
-        std::ranges::find(items_, desired.facts.item, [](const KnownItem& i) { return i.record.item; });
-    const bool is_new = found == items_.end();
+        std::ranges::find(items, desired.facts.item, [](const KnownItem& i) { return i.record.item; });
+    const bool is_new = found == items.end();
     if (is_new) {
-      items_.push_back({.record = {.item = desired.facts.item}, .facts = {}});
-      found = items_.end() - 1;
+      items.push_back({.record = {.item = desired.facts.item, .channel = work.channel.channel}, .facts = {}});
+      found = items.end() - 1;
     }
-    planner.reconcile(*found, desired, is_new);
+    work.planner.reconcile(*found, desired, is_new);
   }
-  std::ranges::sort(items_, by_item);
+  std::ranges::sort(items, by_item);
 }
 
-bool Planner::is_desired(std::int32_t item) const {
-  return std::ranges::any_of(*snapshot_.desired, [&](const Desired& d) { return d.facts.item == item; });
+bool Planner::is_desired(const ChannelWork& work, std::int32_t item) const {
+  return std::ranges::any_of(*snapshot_.desired,
+                             [&](const Desired& d) { return d.facts.item == item && work.takes(d.facts); });
 }
 
 /// The present item that holds the slot of one that ended.
-const ItemRecord* Planner::heir_of(const KnownItem& ended) const {
-  for (const auto& other : items_) {
+const ItemRecord* Planner::heir_of(const ChannelWork& work, const KnownItem& ended) const {
+  for (const auto& other : work.items) {
     if (other.record.item != ended.record.item && other.facts->slot == ended.facts->slot &&
         other.facts->kind == ended.facts->kind && other.record.intent == RecordIntent::present &&
-        is_desired(other.record.item)) {
+        is_desired(work, other.record.item)) {
       return &other.record;
     }
   }
@@ -155,38 +179,57 @@ const ItemRecord* Planner::heir_of(const KnownItem& ended) const {
 }
 
 /// Whatever came into its place, or went, in this pass may be what another item waits for.
-void Planner::look_again_for_those_who_wait() {
+void Planner::look_again_for_those_who_wait(const Channels& channels) {
   const auto waits = [](const KnownItem& i) {
     return i.record.state == ItemState::waiting && i.record.reason == Reason::waits_for_item;
   };
-  if (std::ranges::none_of(items_, waits)) return;
   const auto is_at_rest = [](ItemState state) {
     return state == ItemState::verified || state == ItemState::failed || state == ItemState::quarantined;
   };
-  const bool moved = std::ranges::any_of(plan_.before, [&](const ItemRecord& before) {
-    const auto now = std::ranges::find(items_, before.item, [](const KnownItem& i) { return i.record.item; });
-    if (now == items_.end()) return true;
-    const auto& record = now->record;
-    return is_at_rest(record.state) && (before.state != record.state || before.version != record.version ||
-                                        before.intent != record.intent);
-  });
-  if (moved) plan_.row.due_at = context_.now;
+  for (const auto& work : channels) {
+    if (std::ranges::none_of(work.items, waits)) continue;
+    const bool moved = std::ranges::any_of(plan_.before, [&](const ItemRecord& before) {
+      const bool of_device = before.channel == kOwnChannel;
+      if (!of_device && before.channel != work.channel.channel) return false;
+      const auto& items = of_device ? channels.front().items : work.items;
+      const auto now =
+          std::ranges::find(items, before.item, [](const KnownItem& i) { return i.record.item; });
+      if (now == items.end()) return true;
+      const auto& record = now->record;
+      return is_at_rest(record.state) && (before.state != record.state || before.version != record.version ||
+                                          before.intent != record.intent);
+    });
+    if (moved) plan_.row.due_at = context_.now;
+  }
 }
 
-void Planner::finish_ended(ItemPlanner& planner) {
+void Planner::finish_ended(ChannelWork& work) {
   std::vector<std::int32_t> gone;
-  for (auto& item : items_) {
-    if (is_desired(item.record.item)) continue;
-    if (!planner.finish_ended(item, heir_of(item))) gone.push_back(item.record.item);
+  for (auto& item : work.items) {
+    if (is_desired(work, item.record.item)) continue;
+    if (!work.planner.finish_ended(item, heir_of(work, item))) gone.push_back(item.record.item);
   }
-  std::erase_if(items_,
+  std::erase_if(work.items,
                 [&](const KnownItem& i) { return std::ranges::find(gone, i.record.item) != gone.end(); });
+}
+
+void Planner::take(ChannelWork& work) {
+  for (auto& item : work.items) plan_.after.push_back(std::move(item.record));
+  if (work.is_own()) {
+    plan_.list = work.list;
+    plan_.new_list = work.planner.new_list();
+  } else if (work.list != work.channel.list || work.planner.new_list()) {
+    plan_.user_lists.push_back({work.channel.channel, work.list, work.planner.new_list()});
+  }
 }
 
 void Planner::note_convergence() {
   auto& row = plan_.row;
-  row.drifted = static_cast<std::int32_t>(
-      std::ranges::count_if(plan_.after, [](const ItemRecord& r) { return r.drift_since.has_value(); }));
+  std::set<std::int32_t> drifted;  // by item, on however many channels
+  for (const auto& record : plan_.after) {
+    if (record.drift_since) drifted.insert(record.item);
+  }
+  row.drifted = static_cast<std::int32_t>(drifted.size());
   row.unsettled = static_cast<std::int32_t>(
       std::ranges::count_if(plan_.after, [](const ItemRecord& r) { return !is_settled(r); }));
   const bool undecided = std::ranges::any_of(*snapshot_.desired, &Desired::held);

@@ -47,6 +47,13 @@ struct CancelledCommand {
   std::string request_type;
 };
 
+/// How far the list of a user's channel was read, and what it says where that changed.
+struct UserList {
+  std::int64_t channel = 0;
+  ListState list;
+  std::optional<std::string> content;  ///< Encoded ObservedProfiles.
+};
+
 struct Plan {
   DeviceRow row;   ///< As it is to be stored.
   ListState list;  ///< Of the device's own channel, likewise.
@@ -59,7 +66,9 @@ struct Plan {
   std::optional<std::string> new_facts;
   std::optional<std::string> new_security;
   std::optional<std::string> new_certificates;
-  bool forget_list = false;
+  std::vector<UserList> user_lists;   ///< Of channels where anything changed.
+  bool forget_list = false;           ///< Of the device and of all its users.
+  bool new_build = false;             ///< A report told of a higher build than any before.
   std::vector<std::string> listed;    ///< Identifiers that a new list shows and the one before did not.
   std::vector<std::string> unlisted;  ///< The other way round; all of them where the list is forgotten.
   std::vector<std::int64_t> pushes;   ///< Enrollments to wake.

@@ -12,32 +12,49 @@ constexpr auto kRounding = std::chrono::milliseconds(1);  // of times in the dat
 
 }  // namespace
 
-void Planner::schedule(const ItemPlanner& planner) {
+/// Whom the reconciler's own commands wait for.
+std::vector<std::int64_t> Planner::enrollments_with_work(const Channels& channels) const {
+  std::vector<std::int64_t> enrollments;
+  for (const auto& work : channels) {
+    const bool has_work =
+        !work.planner.open().empty() || std::ranges::any_of(plan_.commands, [&](const auto& command) {
+          return command.channel == work.channel.channel;
+        });
+    if (has_work) enrollments.push_back(enrollment_of(plan_.row, work.channel.channel));
+  }
+  return enrollments;
+}
+
+void Planner::schedule(const Channels& channels) {
   auto& row = plan_.row;
   // Shorter waits may have been configured since.
   if (row.next_push_at)
     row.next_push_at = std::min(*row.next_push_at, context_.now + push_wait(row.pushes + 1));
-  const bool own = !planner.open().empty() || !plan_.commands.empty();
+  const auto waiting = enrollments_with_work(channels);
+  const bool own = !waiting.empty();
   const bool due = row.next_push_at && context_.now >= *row.next_push_at;
   if (!plan_.commands.empty()) {
     row.pushes = 0;
-    push_now(own);
+    push_now(waiting);
   } else if (own && !row.next_push_at) {
-    push_now(own);
+    push_now(waiting);
   } else if (due && (own || !snapshot_.people.empty())) {
     ++row.pushes;
-    push_now(own);
+    push_now(waiting);
   } else if (!snapshot_.people.empty()) {
     await_people();
   } else if (!own) {
     row.pushes = 0;
     row.next_push_at.reset();
   }
-  Time next = next_list_at(planner);
-  for (const auto& source : inventory_sources()) next = std::min(next, next_source_at(planner, source));
-  for (const auto& when : {planner.next_check(), row.next_push_at}) {
-    if (when) next = std::min(next, *when);
+  const auto& device = channels.front();
+  Time next = next_list_at(device);
+  for (const auto& source : inventory_sources()) next = std::min(next, next_source_at(device, source));
+  for (const auto& work : channels) {
+    if (const auto check = work.planner.next_check()) next = std::min(next, *check);
+    if (!work.is_own() && !work.items.empty()) next = std::min(next, next_list_at(work));
   }
+  if (row.next_push_at) next = std::min(next, *row.next_push_at);
   row.due_at = std::max(next, context_.now + std::chrono::milliseconds(1));
   if ((plan_.new_facts || plan_.new_security) && context_.facts_decide) {
     row.groups_seen = 0;
@@ -57,7 +74,7 @@ void Planner::await_people() {
       row.next_push_at && *row.next_push_at - push_wait(row.pushes + 1) >= newest - kRounding;
   if (is_of_newest) return;
   row.pushes = early <= context_.now ? 1 : 0;
-  if (row.pushes == 1) return push_now(false);
+  if (row.pushes == 1) return push_now({});
   row.next_push_at = first;
 }
 
@@ -66,12 +83,12 @@ Duration Planner::push_wait(int n) const {
                  static_cast<std::uint64_t>(plan_.row.device));
 }
 
-/// `own`: commands of the reconciler wait, which go to the device's own channel.
-void Planner::push_now(bool own) {
+/// `own`: for whom commands of the reconciler wait.
+void Planner::push_now(const std::vector<std::int64_t>& own) {
   auto& row = plan_.row;
-  if (own) plan_.pushes.push_back(row.enrollment);
+  plan_.pushes = own;
   for (const auto& channel : snapshot_.people) {
-    if (!own || channel.enrollment != row.enrollment) plan_.pushes.push_back(channel.enrollment);
+    if (std::ranges::find(own, channel.enrollment) == own.end()) plan_.pushes.push_back(channel.enrollment);
   }
   plan_.push_urgent = row.enrolled_at && context_.now - *row.enrolled_at < kJustEnrolled;
   row.next_push_at = context_.now + push_wait(row.pushes + 1);

@@ -55,9 +55,12 @@ std::string_view name_of(Purpose purpose) {
 Purpose purpose_of(const Plan& plan, const PlannedCommand& command) {
   if (command.item == core::kInventoryItem) return Purpose::ask;
   if (!command.version) return Purpose::remove;
-  const auto before = std::ranges::find(plan.before, command.item, &ItemRecord::item);
+  const auto is_its = [&](const ItemRecord& record) {
+    return record.item == command.item && record.channel == command.channel;
+  };
+  const auto before = std::ranges::find_if(plan.before, is_its);
   if (before == plan.before.end() || !before->installed) return Purpose::install;
-  const auto after = std::ranges::find(plan.after, command.item, &ItemRecord::item);
+  const auto after = std::ranges::find_if(plan.after, is_its);
   const bool other_values = after != plan.after.end() && before->rendering != after->rendering;
   const bool other_version = before->installed_version && before->installed_version != command.version;
   return other_version || other_values ? Purpose::replace : Purpose::install;

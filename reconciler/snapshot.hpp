@@ -61,6 +61,8 @@ struct ListState {
   std::optional<Time> at;
   std::int16_t failures = 0;  ///< In a row.
   std::optional<Time> retry_at;
+
+  bool operator==(const ListState&) const = default;
 };
 
 /// A report that no pass has read yet.
@@ -130,6 +132,8 @@ struct DeviceSnapshot {
       desired_hash;  ///< hash_of(*desired) and hash_of(*restraints), made once for all that share them.
   std::shared_ptr<const Restraints> restraints = nullptr;  ///< Shared by all; none: nothing is held back.
   ChannelSnapshot own;
+  /// Loaded only where something is for users; sorted. Those that are not enabled are gone, and only their
+  /// records are left.
   std::vector<ChannelSnapshot> users;
   std::vector<Observation> observations;  ///< Of all channels, in order of their events.
   std::vector<OpenCommand> open;          ///< Of all channels.

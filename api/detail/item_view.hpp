@@ -16,12 +16,14 @@ struct ItemView {
   std::int32_t item = 0;
   director::ItemKind kind = director::ItemKind::profile;
   std::string identifier;
+  std::string user;  ///< Short name, where it is kept for a user; empty for the device itself.
   reconciler::RecordIntent intent = reconciler::RecordIntent::present;
   std::optional<director::ScopeKind> scope;  ///< nullopt where no assignment names it any more.
   reconciler::ItemState state = reconciler::ItemState::pending;
-  std::string reason;         ///< Empty only where verified.
-  std::string desired_uuid;   ///< Empty where it should not be there.
-  std::string observed_uuid;  ///< What the device's list shows in its place; empty where nothing.
+  std::string reason;           ///< Empty only where verified.
+  std::string desired_uuid;     ///< Empty where it should not be there.
+  std::string observed_uuid;    ///< What the device's list shows in its place; empty where nothing.
+  std::optional<Time> list_at;  ///< When that list came.
   const reconciler::OpenCommand* command = nullptr;  ///< Points into the snapshot.
   const reconciler::ItemRecord* record =
       nullptr;  ///< Points into the snapshot; nullptr before its first pass.
@@ -30,8 +32,8 @@ struct ItemView {
 std::string_view name_of(reconciler::RecordIntent intent);
 std::string_view name_of(director::ScopeKind scope);
 
-/// Sorted by item: what is declared, then what is being removed. Says what is declared now, even where no
-/// pass has looked at it yet.
+/// An entry for each channel that an item is kept on. Sorted by item: what is declared, then what is being
+/// removed. Says what is declared now, even where no pass has looked at it yet.
 std::vector<ItemView> view_items(const reconciler::DeviceSnapshot& snapshot);
 
 }  // namespace mooring::api::detail

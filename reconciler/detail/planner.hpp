@@ -4,12 +4,32 @@
 // list.
 #pragma once
 
+#include <deque>
 #include <vector>
 
 #include "reconciler/detail/inventory_sources.hpp"
 #include "reconciler/item_planner.hpp"
 
 namespace mooring::reconciler::detail {
+
+/// One channel of the device while its plan is made: the device's own, or one of a user.
+struct ChannelWork {
+  ChannelWork(const DeviceSnapshot& snapshot, const ChannelSnapshot& seen, const PassContext& context,
+              Plan& plan)
+      : channel(seen),
+        items(seen.items),
+        list(seen.list),
+        planner(snapshot, seen, items, list, context, plan) {}
+
+  bool is_own() const { return channel.channel == kOwnChannel; }
+  /// The item belongs on this kind of channel.
+  bool takes(const ItemFacts& facts) const { return facts.for_users != is_own(); }
+
+  const ChannelSnapshot& channel;
+  std::vector<KnownItem> items;
+  ListState list;
+  ItemPlanner planner;
+};
 
 class Planner {
  public:
@@ -20,33 +40,39 @@ class Planner {
   void forget();
   DeviceSnapshot without_state() const;
   void withdraw();
+  void withdraw_from_gone(const DeviceSnapshot& seen);
   Plan sleep();
   void note_generation();
-  void reconcile_desired(ItemPlanner& planner);
-  bool is_desired(std::int32_t item) const;
-  const ItemRecord* heir_of(const KnownItem& ended) const;
-  void finish_ended(ItemPlanner& planner);
+  void reconcile_desired(ChannelWork& work);
+  bool is_desired(const ChannelWork& work, std::int32_t item) const;
+  const ItemRecord* heir_of(const ChannelWork& work, const KnownItem& ended) const;
+  void finish_ended(ChannelWork& work);
+  void take(ChannelWork& work);
   void note_convergence();
   void note_listed();
 
-  bool list_is_due(const ItemPlanner& planner) const;
-  Time list_due_at(const ItemPlanner& planner) const;
+  std::uint64_t jitter_of(const ChannelWork& work) const;
+  bool list_is_due(const ChannelWork& work) const;
+  Time list_due_at(const ChannelWork& work) const;
   Time source_due_at(const InventorySource& source) const;
   bool source_is_due(const InventorySource& source, Duration early) const;
-  void request_inventory(ItemPlanner& planner);
-  Time next_list_at(const ItemPlanner& planner) const;
-  Time next_source_at(const ItemPlanner& planner, const InventorySource& source) const;
-  bool is_asked_for(const ItemPlanner& planner, std::string_view request_type) const;
+  void ask(ChannelWork& work, std::int32_t payload, std::string_view request_type);
+  void request_inventory(ChannelWork& own);
+  void request_user_list(ChannelWork& work);
+  Time next_list_at(const ChannelWork& work) const;
+  Time next_source_at(const ChannelWork& own, const InventorySource& source) const;
+  bool is_asked_for(const ChannelWork& work, std::string_view request_type) const;
 
-  void schedule(const ItemPlanner& planner);
-  void look_again_for_those_who_wait();
+  using Channels = std::deque<ChannelWork>;  ///< The device's own comes first.
+  void schedule(const Channels& channels);
+  void look_again_for_those_who_wait(const Channels& channels);
+  std::vector<std::int64_t> enrollments_with_work(const Channels& channels) const;
   void await_people();
   Duration push_wait(int n) const;
-  void push_now(bool own);
+  void push_now(const std::vector<std::int64_t>& own);
 
   const DeviceSnapshot& snapshot_;
   const PassContext& context_;
-  std::vector<KnownItem> items_;
   Plan plan_;
 };
 

@@ -8,9 +8,16 @@ namespace {
 
 using Neighbours = std::map<std::int32_t, std::vector<Neighbour>>;
 
+const ItemRecord* record_among(std::span<const KnownItem> items, std::int32_t item) {
+  const auto found = std::ranges::find(items, item, [](const KnownItem& k) { return k.record.item; });
+  return found == items.end() ? nullptr : &found->record;
+}
+
+/// On the same channel; what a user has may also stand on what the device has.
 const ItemRecord* record_of(const GateInput& input, std::int32_t item) {
-  const auto found = std::ranges::find(input.records, item, [](const KnownItem& k) { return k.record.item; });
-  return found == input.records.end() ? nullptr : &found->record;
+  const auto* record = record_among(input.records, item);
+  const bool of_user = input.channel.channel != kOwnChannel;
+  return record == nullptr && of_user ? record_among(input.device.own.items, item) : record;
 }
 
 /// In the version that is declared now, which this pass may not have come to yet.

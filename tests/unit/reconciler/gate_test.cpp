@@ -117,9 +117,20 @@ TEST(Channels, ReportsAndCommandsOfAUserLeaveTheDevicesOwnItemsAlone) {
   story.wants(1, "a", 7).open(1, 7).reports(200, 1, 7, CommandStatus::acknowledged);
   story.snapshot.open[0].channel = 99;
   story.snapshot.observations[0].channel = 99;
+  story.snapshot.users.push_back({.channel = 99, .enabled = true});
   const auto plan = story.run();
   EXPECT_EQ(sent(plan), (Types{"InstallProfile"}));
   EXPECT_TRUE(plan.cancels.empty());
+}
+
+TEST(Channels, WhatIsOpenForAUserWhoIsGoneIsWithdrawn) {
+  Story story;
+  story.open(1, 7);
+  story.snapshot.open[0].channel = 99;
+  story.snapshot.users.push_back({.channel = 99, .enabled = false});
+  const auto plan = story.run();
+  ASSERT_EQ(plan.cancels.size(), 1U);
+  EXPECT_EQ(plan.cancels[0].channel, 99);
 }
 
 }  // namespace
