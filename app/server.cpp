@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "api/api.hpp"
+#include "api/compat/mdmdirector/mdmdirector.hpp"
 #include "api/compat/nanomdm/nanomdm.hpp"
 #include "app/device_identity.hpp"
 #include "app/event_setup.hpp"
@@ -173,6 +174,7 @@ struct Server::Parts {
                  .version = kVersion,
                  .escrow_key_unlock_url = options.text("escrow-key-unlock-url"),
                  .first_repush = options.duration("push-retry-base")}),
+        mdmdirector({.pool = pool, .clock = clock, .log = log}),
         janitor(connection_to(conninfo, "janitor"),
                 {.results = options.duration("retention-results"),
                  .facts = options.duration("retention-facts"),
@@ -186,8 +188,8 @@ struct Server::Parts {
                {.history = options.duration("retention-results"), .ring = [this] { reconciler.ring(); }},
                clock, log),
         device_listener(io, device_listener_options(options, foundation), device_routes(), log, metrics),
-        api_listener(io, api_listener_options(options, foundation), joined(api.routes(), nanomdm.routes()),
-                     log, metrics),
+        api_listener(io, api_listener_options(options, foundation),
+                     joined(api.routes(), joined(nanomdm.routes(), mdmdirector.routes())), log, metrics),
         device_url(without_slash(options.text("device-url"))),
         certificate_look(io) {}
 
@@ -229,6 +231,7 @@ struct Server::Parts {
   Enrollment enrollment;
   api::Api api;
   api::nanomdm::NanoMdm nanomdm;
+  api::mdmdirector::MdmDirector mdmdirector;
   core::Janitor janitor;
   core::Outbox outbox;
   reconciler::Gauges gauges;

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "api/api.hpp"
+#include "api/compat/mdmdirector/mdmdirector.hpp"
 #include "api/compat/nanomdm/nanomdm.hpp"
 #include "base/http/client.hpp"
 #include "base/http/server.hpp"
@@ -86,6 +87,7 @@ class ApiFixture {
                                      std::chrono::hours(1)};
   std::unique_ptr<api::Api> api_;
   std::unique_ptr<api::nanomdm::NanoMdm> nanomdm_;
+  std::unique_ptr<api::mdmdirector::MdmDirector> mdmdirector_;
   std::unique_ptr<http::Server> server_;
   std::thread thread_;
 };

@@ -224,6 +224,9 @@ ApiFixture::ApiFixture(bool with_push, const EscrowPlace& escrow)
       .escrow_trust = escrow.trust});
   auto routes = api_->routes();
   std::ranges::move(nanomdm_->routes(), std::back_inserter(routes));
+  mdmdirector_ = std::make_unique<api::mdmdirector::MdmDirector>(
+      api::mdmdirector::MdmDirectorDependencies{.pool = pool_, .clock = world.clock, .log = world.db.log});
+  std::ranges::move(mdmdirector_->routes(), std::back_inserter(routes));
   server_ = std::make_unique<http::Server>(io_.get_executor(), http::ServerOptions{.name = "api"},
                                            std::move(routes), world.db.log, world.db.metrics);
   must(server_->start());
