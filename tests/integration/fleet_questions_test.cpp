@@ -139,7 +139,7 @@ TEST_F(ApiFleet, AJobOverAThousandDevicesKeepsItsPace) {
   auto& db = api.world.db.connection();
   db.script(fmt::format(
       "insert into devices (udid, created_at) select 'U' || n, now() from generate_series(1, 1000) n; "
-      "insert into reconcile (device_id, due_at, handled) select id, 'infinity', 1 from devices; "
+      "insert into reconcile (device_id, due_at, handled) select id, '2100-01-01', 1 from devices; "
       "insert into device_items (device_id, item_id, version_id, state, intent) "
       "select d.id, {}, v.id, 3, 1 from devices d, versions v",
       item));
@@ -327,7 +327,7 @@ TEST_F(ApiFleet, ListsAndSummariesOfALargeFleetTakeLessThanATenthOfASecond) {
       "insert into devices (udid, created_at) select 'U' || n, now() from generate_series(1, 100000) n; "
       "insert into enrollments (device_id, enrollment_id, kind, enabled, authenticated_at) "
       "select id, udid, 0, true, now() from devices; "
-      "insert into reconcile (device_id, due_at, handled, drifted) select id, 'infinity', 1, id % 3 from "
+      "insert into reconcile (device_id, due_at, handled, drifted) select id, '2100-01-01', 1, id % 3 from "
       "devices; "
       "insert into items (kind, name, slot, created_at, updated_at) "
       "select 1, 'p' || n, 'com.example.p' || n, now(), now() from generate_series(1, 100) n; "
